@@ -1,0 +1,99 @@
+"""The settings of every process, read once in its ``__main__`` and passed down from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "SOV_"
+
+
+class Settings(BaseSettings):
+    """One frozen value per process; each field is the environment variable ``SOV_<FIELD>``.
+
+    Raises ``pydantic.ValidationError`` when a value is malformed; the process then says so and ends.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    database_url: SecretStr | None = Field(None, description="PostgreSQL, as the books' owner")
+    database_url_writer: SecretStr | None = Field(
+        None, description="PostgreSQL for consumers and relay (role sov_writer)"
+    )
+    database_url_reader: SecretStr | None = Field(
+        None, description="PostgreSQL for gateways (role sov_reader)"
+    )
+    amqp_url: SecretStr | None = Field(None, description="RabbitMQ, as its administrator")
+    amqp_url_gateway: SecretStr | None = Field(None, description="RabbitMQ for gateways")
+    amqp_url_consumer: SecretStr | None = Field(None, description="RabbitMQ for consumers, relay")
+
+    bind: str = Field("127.0.0.1", description="address the gateway listens on")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(8080, description="its port")
+    tls_cert: Path | None = Field(None, description="certificate chain (PEM)")
+    tls_key: Path | None = Field(None, description="its private key (PEM)")
+    behind_proxy: bool = Field(False, description="allow plain HTTP on a non-loopback address")
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
+        None, description="port for /metrics, /healthz and /readyz without a key"
+    )
+
+    consumer_slot: Annotated[int, Field(ge=0)] = Field(
+        0, description="which consumer this is, from 0: decides its assigned partitions"
+    )
+    consumer_slots: Annotated[int, Field(ge=1)] = Field(
+        1, description="how many consumers share the partitions"
+    )
+    partitions: Annotated[int, Field(ge=1, le=256)] = Field(
+        8, description="number of partitions, used once: when the first layout is made"
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="lowest level that is logged"
+    )
+    log_format: Literal["json", "console"] = Field("json", description="log lines on stdout")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("SOV_TLS_CERT and SOV_TLS_KEY belong together: set both or neither")
+        if self.consumer_slot >= self.consumer_slots:
+            raise ValueError("SOV_CONSUMER_SLOT must be smaller than SOV_CONSUMER_SLOTS")
+        return self
+
+    @property
+    def owner_dsn(self) -> str:
+        return _required(self.database_url, "database_url")
+
+    @property
+    def writer_dsn(self) -> str:
+        return _required(self.database_url_writer or self.database_url, "database_url")
+
+    @property
+    def reader_dsn(self) -> str:
+        return _required(self.database_url_reader or self.database_url, "database_url")
+
+    @property
+    def admin_amqp_url(self) -> str:
+        return _required(self.amqp_url, "amqp_url")
+
+    @property
+    def gateway_amqp_url(self) -> str:
+        return _required(self.amqp_url_gateway or self.amqp_url, "amqp_url")
+
+    @property
+    def consumer_amqp_url(self) -> str:
+        return _required(self.amqp_url_consumer or self.amqp_url, "amqp_url")
+
+
+class SettingMissing(Exception):
+    """A process was started without a setting it cannot do without."""
+
+
+def _required(value: SecretStr | None, field: str) -> str:
+    if value is None:
+        raise SettingMissing(f"{PREFIX}{field.upper()} is not set")
+    return value.get_secret_value()
