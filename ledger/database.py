@@ -1,0 +1,100 @@
+"""Connections to PostgreSQL, with what every one of them must have set."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import asyncpg
+
+SCHEMA = "sov"
+_CONNECT_TIMEOUT_S = 5
+
+_SHARED_SETTINGS = {
+    "search_path": SCHEMA,
+    "timezone": "UTC",
+    # A black-holed peer must not hold locks for the kernel's default of two hours.
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+
+_WRITER_SETTINGS = {
+    **_SHARED_SETTINGS,
+    "application_name": "sov-writer",
+    # A frozen owner holds its wallets: the server ends it, so that the next owner can go on.
+    "idle_in_transaction_session_timeout": "2s",
+    "lock_timeout": "5s",
+    "client_connection_check_interval": "2s",
+    "synchronous_commit": "on",
+    # Every statement of the writer goes by an index. A plan that was cached while a table was
+    # still small would scan it for ever; and planning anew costs more than running.
+    "enable_seqscan": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+}
+
+_READER_SETTINGS = {
+    **_SHARED_SETTINGS,
+    "application_name": "sov-reader",
+    "default_transaction_read_only": "on",
+    "statement_timeout": "10s",
+    "jit": "off",
+}
+
+
+class Queries(Protocol):
+    """What reading code needs of a connection; pools offer it too."""
+
+    async def fetch(self, query: str, *args: object) -> Sequence[Any]: ...
+
+    async def fetchrow(self, query: str, *args: object) -> Any: ...
+
+    async def fetchval(self, query: str, *args: object) -> Any: ...
+
+
+async def connect_writer(dsn: str) -> asyncpg.Connection[Any]:
+    """A connection for one consumer's lane. Raises ``OSError`` or ``asyncpg.PostgresError``.
+
+    No statement timeout: COMMIT must never be cancelled, for a cancelled one may have happened.
+    """
+    return await asyncpg.connect(dsn, timeout=_CONNECT_TIMEOUT_S, server_settings=_WRITER_SETTINGS)
+
+
+async def connect_owner(dsn: str) -> asyncpg.Connection[Any]:
+    """A connection for migrations, keys and the audit."""
+    return await asyncpg.connect(
+        dsn,
+        timeout=_CONNECT_TIMEOUT_S,
+        server_settings={**_SHARED_SETTINGS, "application_name": "sov-owner"},
+    )
+
+
+async def reader_pool(dsn: str, *, size: int) -> asyncpg.Pool[Any]:
+    """A pool for a gateway's reads: read-only whatever role the URL names.
+
+    ``command_timeout`` is above the server's own limit, so that it only fires when the server is
+    unreachable.
+    """
+    return await asyncio.wait_for(
+        asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=size,
+            timeout=_CONNECT_TIMEOUT_S,
+            command_timeout=12,
+            max_inactive_connection_lifetime=300,
+            server_settings=_READER_SETTINGS,
+            connection_class=_ReadConnection,
+        ),
+        _CONNECT_TIMEOUT_S * 2,
+    )
+
+
+class _ReadConnection(asyncpg.Connection):
+    """Read-only sessions leave nothing behind: resetting them would double the round trips."""
+
+    def get_reset_query(self) -> str:
+        return ""

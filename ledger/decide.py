@@ -1,0 +1,116 @@
+"""One command against the books: which rule, and what comes before every rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import assert_never
+from uuid import UUID
+
+from ledger.books import GROUPS, RESERVATIONS, TRANSFERS, WALLETS, Books, KeySpace
+from ledger.commands import (
+    ChangeWallet,
+    Command,
+    CreateWallet,
+    PlaceReservation,
+    PostTransfer,
+    PostTransferGroup,
+    ReleaseReservation,
+    ReleaseSession,
+    ReverseTransfer,
+    Submission,
+)
+from ledger.outcomes import Result
+from ledger.rejections import Code, Rejection
+from ledger.reservations import decide_release, decide_reservation, decide_session_release
+from ledger.reversals import decide_reversal
+from ledger.transfer_groups import decide_group
+from ledger.transfers import decide_transfer
+from ledger.wallets import decide_change, decide_wallet
+
+#: Refusals that come before the key's own history is looked at (contract, "Order of refusals").
+_BEFORE_HISTORY = frozenset(
+    {
+        Code.INVALID_REQUEST,
+        Code.INVALID_AMOUNT,
+        Code.DUPLICATE_GROUP,
+        Code.DUPLICATE_WALLET,
+        Code.DUPLICATE_TRANSFER,
+        Code.DUPLICATE_RESERVATION,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where new names come from: the only thing a decision takes that is not in the books."""
+
+    new_id: Callable[[], UUID]
+    new_reference: Callable[[], str]
+
+
+def decide(
+    submission: Submission, books: Books, source: Source, refused: Rejection | None = None
+) -> Result:
+    """What becomes of the command, given the books as they are now. Changes nothing.
+
+    ``refused`` is a refusal that no rule decided (see ``execute.Assigned``).
+    """
+    # Before everything else: past its deadline a command is final even where nobody recorded it,
+    # so whoever decides later must come to the same word.
+    if books.at >= submission.deadline:
+        return Rejection(Code.DEADLINE_EXCEEDED, "the command was not reached before its deadline")
+    if refused is not None:
+        return refused
+    result = _apply_rule(submission, books, source)
+    if isinstance(result, Rejection) and result.code in _BEFORE_HISTORY:
+        return result
+    for key in keys_of(submission.command):
+        refusal = books.refusals.get(key)
+        # Issued before the refusal that somebody was told: that answer must stay true (rule 7).
+        if refusal is not None and submission.issued <= refusal.decided:
+            return refusal.rejection
+    return result
+
+
+def _apply_rule(submission: Submission, books: Books, source: Source) -> Result:
+    command, command_id = submission.command, submission.command_id
+    match command:
+        case PostTransfer():
+            return decide_transfer(command, books, command_id, source.new_id)
+        case PlaceReservation():
+            return decide_reservation(command, books, source.new_id)
+        case ReleaseReservation():
+            return decide_release(command, books)
+        case ReleaseSession():
+            return decide_session_release(command, books)
+        case PostTransferGroup():
+            return decide_group(command, books, command_id, source.new_id)
+        case ReverseTransfer():
+            return decide_reversal(command, books, command_id, source.new_id)
+        case CreateWallet():
+            return decide_wallet(command, books, source.new_id, source.new_reference)
+        case ChangeWallet():
+            return decide_change(command, books)
+        case _:
+            assert_never(command)
+
+
+def keys_of(command: Command) -> tuple[KeySpace, ...]:
+    """Every idempotency key that the command wants to use up."""
+    match command:
+        case PostTransfer() | ReverseTransfer():
+            return (KeySpace(TRANSFERS, command.external_unique_id),)
+        case PostTransferGroup():
+            members = tuple(KeySpace(TRANSFERS, t.external_unique_id) for t in command.transfers)
+            if command.external_unique_id is None:
+                return members
+            return (KeySpace(GROUPS, command.external_unique_id), *members)
+        case PlaceReservation():
+            return (KeySpace(RESERVATIONS, command.external_unique_id),)
+        case CreateWallet():
+            return (KeySpace(WALLETS, command.external_unique_id),)
+        case ChangeWallet() | ReleaseReservation() | ReleaseSession():
+            return ()
+        case _:
+            assert_never(command)

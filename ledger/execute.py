@@ -1,0 +1,205 @@
+"""One batch of commands, one transaction, one outcome each.
+
+lock heads -> lock and load the books -> decide each command in order -> write -> commit. The rules
+are elsewhere (``decide``); here is only the order of things, and what each failure means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+import uuid_utils.compat
+
+from ledger import chain, lookup
+from ledger.books import Books
+from ledger.commands import Submission
+from ledger.decide import Source, decide
+from ledger.events import event_count
+from ledger.load import Needs, load
+from ledger.outcomes import Outcome
+from ledger.references import new_reference
+from ledger.rejections import Rejection
+from ledger.sql import EXECUTE as SQL
+from ledger.write import Link, Writes
+
+#: A lock wait ends after 5 s and a statement in milliseconds: longer silence is a dead server.
+_STATEMENTS_TIMEOUT_S: Final = 20.0
+_COMMIT_SILENCE_S: Final = 5.0
+#: A key race shows the other side's key on the next run; a second race needs a third writer.
+_KEY_RACES: Final = 5
+
+_SOURCE: Final = Source(new_id=uuid_utils.compat.uuid7, new_reference=new_reference)
+
+
+class FenceLost(Exception):
+    """Another process has taken some of the batch's partitions over; nothing was written."""
+
+    def __init__(self, partitions: frozenset[int]) -> None:
+        super().__init__(f"lost partitions {sorted(partitions)}")
+        self.partitions = partitions
+
+
+class CommitUnknown(Exception):
+    """The connection was lost in COMMIT: the batch is in the books, or not. Look, then answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """What makes a process the owner of partitions: the epochs it took."""
+
+    layout: int
+    epochs: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """A command in the partition it arrived in."""
+
+    partition: int
+    submission: Submission
+    refused: Rejection | None = None
+    """A refusal that no rule decided: the partition's layout is gone, or the command is a dead
+    letter. Recorded all the same, unless the deadline has passed."""
+
+
+@dataclass(slots=True)
+class _Head:
+    next_number: int
+    next_event: int
+    last_hash: bytes
+    decided_at: datetime
+
+
+async def execute(
+    connection: asyncpg.Connection, fence: Fence, batch: Sequence[Assigned]
+) -> list[Outcome]:
+    """Decide the batch in order and commit it; answers one outcome per command, in order.
+
+    A command id that was decided before only gets its first outcome again. Raises ``FenceLost``
+    (nothing written), ``CommitUnknown``, or whatever made PostgreSQL roll back; then the connection
+    is outside any transaction, or closed.
+    """
+    for attempt in range(_KEY_RACES):
+        try:
+            async with asyncio.timeout(_STATEMENTS_TIMEOUT_S):
+                await connection.execute("BEGIN")
+                outcomes = await _run(connection, fence, batch)
+        except asyncpg.UniqueViolationError:
+            # Another partition has just used one of the keys up; now it can be seen.
+            await rollback(connection)
+            if attempt == _KEY_RACES - 1:
+                raise
+        except BaseException:
+            await rollback(connection)
+            raise
+        else:
+            await commit(connection)
+            return outcomes
+    raise AssertionError("unreachable")
+
+
+async def _run(
+    connection: asyncpg.Connection, fence: Fence, batch: Sequence[Assigned]
+) -> list[Outcome]:
+    heads = await lock_heads(connection, fence, {a.partition for a in batch})
+    loaded = await load(
+        connection,
+        Needs.of(a.submission.command for a in batch if a.refused is None),
+        lock=True,
+        command_ids=[a.submission.command_id for a in batch],
+        not_before=max(head.decided_at for head in heads.values()),
+    )
+    outcomes = await lookup.outcomes(connection, list(loaded.decided)) if loaded.decided else {}
+    writes = Writes()
+    for assigned in batch:
+        if assigned.submission.command_id not in outcomes:
+            outcome = _decide(assigned, loaded.books, heads[assigned.partition])
+            outcomes[outcome.command_id] = outcome
+            writes.add(assigned.submission, outcome)
+    if writes.outcomes:
+        links = _links(writes.outcomes, heads)
+        await writes.flush(connection, fence.layout, loaded.books, links)
+    return [outcomes[a.submission.command_id] for a in batch]
+
+
+async def lock_heads(
+    connection: asyncpg.Connection, fence: Fence, partitions: set[int]
+) -> dict[int, _Head]:
+    """Hold the partitions' head rows until the transaction ends. Raises ``FenceLost``."""
+    rows = await connection.fetch(SQL.lock_heads, fence.layout, sorted(partitions))
+    owned = {row["partition"] for row in rows if row["epoch"] == fence.epochs[row["partition"]]}
+    if owned != partitions:
+        raise FenceLost(frozenset(partitions - owned))
+    return {
+        row["partition"]: _Head(
+            row["next_number"], row["next_event"], row["last_hash"], row["decided_at"]
+        )
+        for row in rows
+    }
+
+
+def _decide(assigned: Assigned, books: Books, head: _Head) -> Outcome:
+    submission = assigned.submission
+    result = decide(submission, books, _SOURCE, assigned.refused)
+    if not isinstance(result, Rejection):
+        books.apply(result)
+    events = event_count(result)
+    outcome = Outcome(
+        command_id=submission.command_id,
+        partition=assigned.partition,
+        number=head.next_number,
+        decided=books.at,
+        result=result,
+        actor=submission.actor,
+        first_event=head.next_event if events else None,
+    )
+    head.next_number += 1
+    head.next_event += events
+    return outcome
+
+
+def _links(outcomes: Sequence[Outcome], heads: Mapping[int, _Head]) -> list[Link]:
+    by_partition: dict[int, list[Outcome]] = {}
+    for outcome in outcomes:
+        by_partition.setdefault(outcome.partition, []).append(outcome)
+    return [
+        Link(
+            partition=partition,
+            first_number=decided[0].number,
+            last_number=decided[-1].number,
+            hash=chain.link(heads[partition].last_hash, decided),
+            next_event=heads[partition].next_event,
+        )
+        for partition, decided in sorted(by_partition.items())
+    ]
+
+
+async def commit(connection: asyncpg.Connection) -> None:
+    """COMMIT, never cancelled: a cancelled one may have happened. Raises ``CommitUnknown``."""
+    committing = asyncio.ensure_future(connection.execute("COMMIT"))
+    await asyncio.wait({committing}, timeout=_COMMIT_SILENCE_S)
+    if not committing.done():
+        connection.terminate()
+        await asyncio.wait({committing})
+    try:
+        tag = committing.result()
+    except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+        raise CommitUnknown from error
+    if tag != "COMMIT":
+        raise asyncpg.InFailedSQLTransactionError(f"COMMIT answered {tag}")
+
+
+async def rollback(connection: asyncpg.Connection) -> None:
+    """End the transaction without effect; a connection that cannot do that is thrown away."""
+    if connection.is_closed():
+        return
+    try:
+        async with asyncio.timeout(_COMMIT_SILENCE_S):
+            await connection.execute("ROLLBACK")
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        connection.terminate()

@@ -1,0 +1,70 @@
+"""Owning partitions: the fence that stops a consumer which was replaced without knowing it.
+
+A partition has one owner, the holder of its latest epoch. Taking over moves the epoch; every batch
+locks the head rows and compares, so a thawed former owner writes nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+import asyncpg
+
+from ledger.execute import Fence
+from ledger.sql import HEADS as SQL
+
+_SWEEP_MARGIN: Final = timedelta(minutes=1)
+_SWEEP_LIMIT: Final = 1000
+_TAKE_OVER_TRIES: Final = 5
+
+
+class Unowned(Exception):
+    """The partition could not be taken over: its head row is missing, or stays locked."""
+
+
+async def take_over(connection: asyncpg.Connection, layout: int, partition: int) -> int:
+    """Become the owner of the partition; answers the new epoch. Raises ``Unowned``.
+
+    Waits a second at a time for the former owner's transaction, then ends its session.
+    """
+    for _ in range(_TAKE_OVER_TRIES):
+        try:
+            async with connection.transaction():
+                await connection.execute("SET LOCAL lock_timeout = '1s'")
+                epoch = await connection.fetchval(SQL.take_over, layout, partition)
+        except asyncpg.LockNotAvailableError:
+            await connection.fetch(SQL.end_owner, layout, partition)
+            continue
+        if epoch is None:
+            raise Unowned(f"layout {layout} has no partition {partition} in the books")
+        return int(epoch)
+    raise Unowned(f"partition {partition} stays locked by a session that is not its owner's")
+
+
+async def reown(connection: asyncpg.Connection, fence: Fence) -> frozenset[int]:
+    """Own with a new connection what the fence still holds; answers the partitions that were lost.
+
+    When it returns, no transaction of the former connection can still commit.
+    """
+    return await _still_held(connection, SQL.reown, fence.layout, fence.epochs)
+
+
+async def tick(
+    connection: asyncpg.Connection, layout: int, epochs: Mapping[int, int]
+) -> frozenset[int]:
+    """Move the clocks of idle partitions; answers those that another process owns by now."""
+    return await _still_held(connection, SQL.tick, layout, epochs)
+
+
+async def _still_held(
+    connection: asyncpg.Connection, statement: str, layout: int, epochs: Mapping[int, int]
+) -> frozenset[int]:
+    rows = await connection.fetch(statement, layout, list(epochs), list(epochs.values()))
+    return frozenset(epochs) - {row["partition"] for row in rows}
+
+
+async def sweep(connection: asyncpg.Connection) -> int:
+    """Mark reservations that expired a while ago as ended; answers how many."""
+    return len(await connection.fetch(SQL.sweep, _SWEEP_MARGIN, _SWEEP_LIMIT))

@@ -1,0 +1,218 @@
+-- One batch, one transaction: its statements in the order in which they run.
+--
+-- Locks are taken in one order everywhere (heads by partition, wallets by id, reservations by id,
+-- unique keys last and sorted), so that two batches can wait for each other but never in a circle.
+-- ``wallets`` and ``reservations`` get a lock clause where the batch may write; a check that moves
+-- nothing (onlyCheck) reads the same statements without it.
+
+-- name: lock_heads
+-- The fence, the numbering and the clock of every partition in the batch.
+-- $1 smallint layout, $2 smallint[] partitions
+SELECT partition, epoch, next_number, next_event, last_hash, decided_at
+  FROM heads
+ WHERE layout = $1::smallint AND partition = ANY ($2::smallint[])
+ ORDER BY partition
+   FOR NO KEY UPDATE
+
+-- name: find_wallets
+-- External ids -> wallet ids, for commands that name wallets so. A pair never changes: no lock.
+-- $1 text[] external ids
+SELECT external_unique_id, wallet_id FROM wallets WHERE external_unique_id = ANY ($1::text[])
+
+-- name: wallets
+-- Every wallet whose row the batch may write.
+-- $1 uuid[] wallet ids
+SELECT wallet_id, external_unique_id, reference, type, status, currency, minimum_minor,
+       balance_minor, last_sequence, last_entry, name, metadata, created
+  FROM wallets
+ WHERE wallet_id = ANY ($1::uuid[])
+ ORDER BY wallet_id
+
+-- name: reservations
+-- Those that the batch may release: all of a session, on any wallet, and those named by id. Locked,
+-- so that nobody else releases them too.
+-- $1 text[] session ids, $2 uuid[] reservation ids
+SELECT reservation_id
+  FROM reservations
+ WHERE (session_id = ANY ($1::text[]) OR reservation_id = ANY ($2::uuid[])) AND released IS NULL
+ ORDER BY reservation_id
+
+-- name: facts
+-- The rest of what the rules need, one row per fact. It must be a later statement than the locks:
+-- one that locks and reads together sees reservations as they were before it waited. The clock is
+-- read here for the same reason.
+-- $1 uuid[] command ids, $2 uuid[] wallets whose available balance counts, $3 uuid[] reservations,
+-- $4 text[] transfer keys, $5 text[] wallet keys, $6 text[] reservation keys, $7 text[] group keys
+SELECT 'clock' AS kind, NULL::uuid AS id, NULL::text AS key, clock_timestamp() AS at,
+       NULL::text AS record
+UNION ALL
+SELECT 'decided', command_id, NULL, NULL, NULL
+  FROM outcomes WHERE command_id = ANY ($1::uuid[])
+UNION ALL
+SELECT 'held', reservation_id, NULL, expires,
+       json_build_object(
+         'reservation_id', reservation_id, 'wallet_id', wallet_id, 'amount_minor', amount_minor,
+         'currency', currency, 'session_id', session_id, 'expires', expires, 'created', created,
+         'external_unique_id', external_unique_id, 'description', description)::text
+  FROM reservations
+ WHERE (wallet_id = ANY ($2::uuid[]) OR reservation_id = ANY ($3::uuid[])) AND released IS NULL
+UNION ALL
+SELECT 'transfer', transfer_id, external_unique_id, NULL, NULL
+  FROM transfers WHERE external_unique_id = ANY ($4::text[])
+UNION ALL
+SELECT 'wallet', wallet_id, external_unique_id, NULL, NULL
+  FROM wallets WHERE external_unique_id = ANY ($5::text[])
+UNION ALL
+SELECT 'reservation', reservation_id, external_unique_id, NULL, NULL
+  FROM reservations WHERE external_unique_id = ANY ($6::text[])
+UNION ALL
+SELECT 'group', group_id, external_unique_id, NULL, NULL
+  FROM transfer_groups WHERE external_unique_id = ANY ($7::text[])
+UNION ALL
+(SELECT DISTINCT ON (k.space, k.key) 'refused ' || k.space, NULL::uuid, k.key, k.decided,
+        o.detail::text
+   FROM refused_keys k JOIN outcomes o USING (partition, number)
+  WHERE (k.space = 'transfer' AND k.key = ANY ($4::text[]))
+     OR (k.space = 'wallet' AND k.key = ANY ($5::text[]))
+     OR (k.space = 'reservation' AND k.key = ANY ($6::text[]))
+     OR (k.space = 'group' AND k.key = ANY ($7::text[]))
+  ORDER BY k.space, k.key, k.decided DESC)
+
+-- name: reversed
+-- How much of each transfer has been given back.
+-- $1 uuid[] transfer ids
+SELECT reversal_of, sum(amount_minor)::bigint AS amount_minor
+  FROM transfers
+ WHERE reversal_of = ANY ($1::uuid[])
+ GROUP BY reversal_of
+
+-- name: create_wallets
+-- New wallets, empty.
+-- $1 uuid[] ids, $2 text[] external ids, $3 text[] references, $4 text[] types, $5 text[]
+-- currencies, $6 bigint[] minimums, $7 text[] names, $8 text[] metadata, $9 timestamptz created
+INSERT INTO wallets (wallet_id, external_unique_id, reference, type, status, currency,
+                     minimum_minor, name, metadata, created)
+SELECT w.wallet_id, w.external_unique_id, w.reference, w.type, 'ACTIVE', w.currency,
+       w.minimum_minor, w.name, w.metadata::json, $9::timestamptz
+  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[],
+              $7::text[], $8::text[])
+       AS w (wallet_id, external_unique_id, reference, type, currency, minimum_minor, name,
+             metadata)
+ ORDER BY w.external_unique_id COLLATE "C"
+
+-- name: change_wallets
+-- What a wallet's owner or an operator may change.
+-- $1 uuid[] ids, $2 text[] statuses, $3 bigint[] minimums, $4 text[] names, $5 text[] metadata
+UPDATE wallets
+   SET status = w.status, minimum_minor = w.minimum_minor, name = w.name,
+       metadata = w.metadata::json
+  FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[])
+       AS w (wallet_id, status, minimum_minor, name, metadata)
+ WHERE wallets.wallet_id = w.wallet_id
+
+-- name: place_reservations
+-- New reservations, live.
+-- $1 uuid[] ids, $2 uuid[] wallets, $3 text[] keys, $4 text[] sessions, $5 bigint[] amounts,
+-- $6 text[] currencies, $7 timestamptz[] expiries, $8 uuid[] commands, $9 text[] descriptions,
+-- $10 timestamptz created
+INSERT INTO reservations (reservation_id, wallet_id, external_unique_id, session_id, amount_minor,
+                          currency, expires, command_id, description, created)
+SELECT r.reservation_id, r.wallet_id, r.external_unique_id, r.session_id, r.amount_minor,
+       r.currency, r.expires, r.command_id, r.description, $10::timestamptz
+  FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::text[],
+              $7::timestamptz[], $8::uuid[], $9::text[])
+       AS r (reservation_id, wallet_id, external_unique_id, session_id, amount_minor, currency,
+             expires, command_id, description)
+ ORDER BY r.external_unique_id COLLATE "C"
+
+-- name: release_reservations
+-- Reservations that ended before their time; load locked them.
+-- $1 uuid[] ids, $2 uuid[] the transfers or commands that released them, $3 timestamptz released
+UPDATE reservations
+   SET released = $3::timestamptz, released_by = r.released_by
+  FROM unnest($1::uuid[], $2::uuid[]) AS r (reservation_id, released_by)
+ WHERE reservations.reservation_id = r.reservation_id
+
+-- name: create_groups
+-- Transfer groups; their members go with the other transfers.
+-- $1 uuid[] ids, $2 uuid[] commands, $3 text[] keys, $4 timestamptz created
+INSERT INTO transfer_groups (group_id, command_id, external_unique_id, created)
+SELECT g.group_id, g.command_id, g.external_unique_id, $4::timestamptz
+  FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS g (group_id, command_id, external_unique_id)
+ ORDER BY g.external_unique_id COLLATE "C"
+
+-- name: refuse_keys
+-- The keys that refused commands named.
+-- $1 text[] spaces, $2 text[] keys, $3 smallint[] partitions, $4 bigint[] outcome numbers,
+-- $5 timestamptz decided
+INSERT INTO refused_keys (space, key, partition, number, decided)
+SELECT k.space, k.key, k.partition, k.number, $5::timestamptz
+  FROM unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[])
+       AS k (space, key, partition, number)
+
+-- name: post
+-- Transfers with both entries, the balances they leave, outcomes, chain links and heads: all in one
+-- round trip, because a lone transfer pays for each.
+-- Transfers: $1 uuid[] ids, $2 uuid[] commands, $3 text[] keys, $4 uuid[] from, $5 uuid[] to,
+-- $6 bigint[] amounts, $7/$8 bigint[] from and to sequences, $9/$10 bigint[] from and to balances,
+-- $11 text[] currencies, $12 text[] sessions, $13 text[] external ids, $14 text[] descriptions,
+-- $15 text[] metadata, $16 uuid[] originals, $17 uuid[] groups
+-- Wallets: $18 uuid[] ids, $19 bigint[] balances, $20 bigint[] sequences
+-- Outcomes: $21 smallint[] partitions, $22 bigint[] numbers, $23 uuid[] commands, $24 text[] kinds,
+-- $25 uuid[] subjects, $26 bigint[] first events, $27 text[] actors, $28 text[] details
+-- Links and heads: $29 smallint[] partitions, $30 bigint[] first and $31 bigint[] last numbers,
+-- $32 bytea[] hashes, $33 bigint[] next events
+-- $34 timestamptz decision time, $35 smallint layout
+WITH movement AS (
+    SELECT *
+      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::bigint[],
+                  $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[],
+                  $12::text[], $13::text[], $14::text[], $15::text[], $16::uuid[], $17::uuid[])
+           AS m (transfer_id, command_id, external_unique_id, from_wallet_id, to_wallet_id,
+                 amount_minor, from_sequence, to_sequence, from_balance, to_balance, currency,
+                 session_id, external_id, description, metadata, reversal_of, group_id)
+), posted AS (
+    INSERT INTO transfers (transfer_id, command_id, external_unique_id, from_wallet_id,
+                           to_wallet_id, amount_minor, from_sequence, to_sequence, created,
+                           currency, session_id, external_id, description, metadata, reversal_of,
+                           group_id)
+    SELECT transfer_id, command_id, external_unique_id, from_wallet_id, to_wallet_id,
+           amount_minor, from_sequence, to_sequence, $34::timestamptz, currency, session_id,
+           external_id, description, metadata::json, reversal_of, group_id
+      FROM movement
+     ORDER BY external_unique_id COLLATE "C"
+), legs AS (
+    INSERT INTO entries (wallet_id, sequence, transfer_id, amount_minor, balance_minor, created)
+    SELECT from_wallet_id, from_sequence, transfer_id, -amount_minor, from_balance,
+           $34::timestamptz
+      FROM movement
+    UNION ALL
+    SELECT to_wallet_id, to_sequence, transfer_id, amount_minor, to_balance, $34::timestamptz
+      FROM movement
+), balances AS (
+    UPDATE wallets
+       SET balance_minor = w.balance_minor, last_sequence = w.sequence,
+           last_entry = $34::timestamptz
+      FROM unnest($18::uuid[], $19::bigint[], $20::bigint[])
+           AS w (wallet_id, balance_minor, sequence)
+     WHERE wallets.wallet_id = w.wallet_id
+), decided AS (
+    INSERT INTO outcomes (partition, number, command_id, kind, subject_id, first_event, decided,
+                          actor, detail)
+    SELECT o.partition, o.number, o.command_id, o.kind, o.subject_id, o.first_event,
+           $34::timestamptz, o.actor, o.detail::json
+      FROM unnest($21::smallint[], $22::bigint[], $23::uuid[], $24::text[], $25::uuid[],
+                  $26::bigint[], $27::text[], $28::text[])
+           AS o (partition, number, command_id, kind, subject_id, first_event, actor, detail)
+), links AS (
+    INSERT INTO chain (partition, first_number, last_number, hash)
+    SELECT l.partition, l.first_number, l.last_number, l.hash
+      FROM unnest($29::smallint[], $30::bigint[], $31::bigint[], $32::bytea[])
+           AS l (partition, first_number, last_number, hash)
+)
+UPDATE heads
+   SET next_number = h.last_number + 1, next_event = h.next_event, last_hash = h.hash,
+       decided_at = $34::timestamptz
+  FROM unnest($29::smallint[], $31::bigint[], $32::bytea[], $33::bigint[])
+       AS h (partition, last_number, hash, next_event)
+ WHERE heads.layout = $35::smallint AND heads.partition = h.partition

@@ -1,0 +1,70 @@
+-- The head rows outside of batches: taking partitions over, keeping their clocks going.
+
+-- name: take_over
+-- Become the owner: the epoch moves, and with it every batch of an earlier owner fails.
+-- $1 smallint layout, $2 smallint partition
+UPDATE heads
+   SET epoch = epoch + 1, owner_pid = pg_backend_pid(), owner_started = a.backend_start
+  FROM pg_stat_activity a
+ WHERE layout = $1::smallint AND partition = $2::smallint AND a.pid = pg_backend_pid()
+RETURNING epoch
+
+-- name: end_owner
+-- End the backend of the recorded owner, unless its process id belongs to another session by now:
+-- a consumer frozen inside a statement holds its locks for ever, and no timeout frees them.
+-- $1 smallint layout, $2 smallint partition
+SELECT pg_terminate_backend(a.pid)
+  FROM heads h
+  JOIN pg_stat_activity a ON a.pid = h.owner_pid AND a.backend_start = h.owner_started
+ WHERE h.layout = $1::smallint AND h.partition = $2::smallint AND a.pid <> pg_backend_pid()
+
+-- name: reown
+-- After a reconnect: record the new backend as owner of the partitions whose epoch is still ours.
+-- Waits for the old backend, so that afterwards its last commit is seen or never happened.
+-- $1 smallint layout, $2 smallint[] partitions, $3 bigint[] epochs
+WITH mine AS (
+    SELECT h.partition
+      FROM heads h
+      JOIN unnest($2::smallint[], $3::bigint[]) AS m (partition, epoch) USING (partition, epoch)
+     WHERE h.layout = $1::smallint
+     ORDER BY h.partition
+       FOR NO KEY UPDATE OF h
+)
+UPDATE heads
+   SET owner_pid = pg_backend_pid(), owner_started = a.backend_start
+  FROM mine, pg_stat_activity a
+ WHERE heads.layout = $1::smallint AND heads.partition = mine.partition
+   AND a.pid = pg_backend_pid()
+RETURNING heads.partition
+
+-- name: tick
+-- Move the clocks of idle partitions, so that expired commands and finished history become final.
+-- $1 smallint layout, $2 smallint[] partitions, $3 bigint[] epochs
+WITH mine AS (
+    SELECT h.partition
+      FROM heads h
+      JOIN unnest($2::smallint[], $3::bigint[]) AS m (partition, epoch) USING (partition, epoch)
+     WHERE h.layout = $1::smallint
+     ORDER BY h.partition
+       FOR NO KEY UPDATE OF h
+)
+UPDATE heads
+   SET decided_at = greatest(heads.decided_at, clock_timestamp())
+  FROM mine
+ WHERE heads.layout = $1::smallint AND heads.partition = mine.partition
+RETURNING heads.partition
+
+-- name: sweep
+-- Tidy reservations that expired a while ago; they hold nothing since their expiry. The margin
+-- covers a batch whose decision time is still behind the clock.
+-- $1 interval margin, $2 integer limit
+UPDATE reservations
+   SET released = expires
+ WHERE reservation_id IN (
+        SELECT reservation_id
+          FROM reservations
+         WHERE released IS NULL AND expires < clock_timestamp() - $1::interval
+         ORDER BY reservation_id
+         LIMIT $2::integer
+           FOR UPDATE SKIP LOCKED)
+RETURNING reservation_id

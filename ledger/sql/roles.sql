@@ -1,0 +1,17 @@
+-- What each role may do; run by the owner after every migration, so that nothing is left over.
+-- sov_writer (consumers, relay) writes the books and can change no entry, transfer or outcome;
+-- sov_reader (gateways) reads them.
+
+GRANT USAGE ON SCHEMA sov TO sov_writer, sov_reader;
+REVOKE ALL ON ALL TABLES IN SCHEMA sov FROM sov_writer, sov_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA sov TO sov_writer, sov_reader;
+
+GRANT INSERT ON sov.wallets, sov.transfers, sov.entries, sov.transfer_groups, sov.reservations,
+                sov.outcomes, sov.refused_keys, sov.chain, sov.dead_letters
+   TO sov_writer;
+GRANT UPDATE (status, minimum_minor, balance_minor, last_sequence, last_entry, name, metadata)
+   ON sov.wallets TO sov_writer;
+GRANT UPDATE (released, released_by) ON sov.reservations TO sov_writer;
+GRANT UPDATE (epoch, owner_pid, owner_started, next_number, next_event, last_hash, decided_at)
+   ON sov.heads TO sov_writer;
+GRANT INSERT, UPDATE (number) ON sov.relay_cursors TO sov_writer;

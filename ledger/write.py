@@ -1,0 +1,243 @@
+"""A batch's decisions as columns: each table is written once, whatever the batch's size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+from uuid import UUID
+
+import msgspec
+
+from ledger.books import Books, Position
+from ledger.commands import Submission
+from ledger.database import Queries
+from ledger.decide import keys_of
+from ledger.lookup import GroupDetail, ReleaseDetail
+from ledger.outcomes import (
+    Outcome,
+    ReservationPlaced,
+    ReservationsReleased,
+    TransferGroupPosted,
+    TransferPosted,
+    WalletChanged,
+    WalletCreated,
+)
+from ledger.records import Reservation, Transfer, Wallet
+from ledger.rejections import Code, Rejection
+from ledger.sql import EXECUTE as SQL
+
+_json = msgspec.json.Encoder()
+
+#: A key that is on the ledger refuses later commands by itself; recording each retry would only
+#: let endless retransmissions grow a table.
+_DUPLICATES = frozenset(
+    {
+        Code.DUPLICATE_GROUP,
+        Code.DUPLICATE_RESERVATION,
+        Code.DUPLICATE_TRANSFER,
+        Code.DUPLICATE_WALLET,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a transaction adds to one partition's chain, and where its head comes to stand."""
+
+    partition: int
+    first_number: int
+    last_number: int
+    hash: bytes
+    next_event: int
+
+
+@dataclass(slots=True)
+class Writes:
+    """Everything one batch writes, collected in the order in which it was decided."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    details: list[str | None] = field(default_factory=list)
+    subjects: list[UUID | None] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
+    groups: list[tuple[UUID, UUID, str | None]] = field(default_factory=list)
+    created: list[Wallet] = field(default_factory=list)
+    changed: dict[UUID, Wallet] = field(default_factory=dict)
+    placed: list[tuple[Reservation, UUID]] = field(default_factory=list)
+    released: list[tuple[UUID, UUID]] = field(default_factory=list)
+    refused: list[tuple[str, str, int, int]] = field(default_factory=list)
+
+    def add(self, submission: Submission, outcome: Outcome) -> None:
+        subject_id, detail = self._add_result(submission, outcome)
+        self.outcomes.append(outcome)
+        self.subjects.append(subject_id)
+        self.details.append(None if detail is None else _json.encode(detail).decode())
+
+    def _add_result(
+        self, submission: Submission, outcome: Outcome
+    ) -> tuple[UUID | None, msgspec.Struct | None]:
+        """Collect the result's rows; answers the outcome's subject and detail."""
+        match outcome.result:
+            case TransferPosted(transfer=transfer):
+                self._add_transfer(transfer)
+                return transfer.transfer_id, None
+            case TransferGroupPosted(group_id=group_id, transfers=transfers) as group:
+                for transfer in transfers:
+                    self._add_transfer(transfer)
+                self.groups.append((group_id, outcome.command_id, group.external_unique_id))
+                return group_id, GroupDetail(tuple(t.transfer_id for t in transfers))
+            case ReservationPlaced(reservation=reservation):
+                self.placed.append((reservation, outcome.command_id))
+                return reservation.reservation_id, None
+            case ReservationsReleased(wallet_id=wallet_id, released=released):
+                self.released += [(r.reservation_id, outcome.command_id) for r in released]
+                return outcome.command_id, ReleaseDetail(wallet_id)
+            case WalletCreated(state=state):
+                self.created.append(state.wallet)
+                return state.wallet.wallet_id, state
+            case WalletChanged(state=state):
+                self.changed[state.wallet.wallet_id] = state.wallet
+                return state.wallet.wallet_id, state
+            case Rejection() as rejection:
+                if rejection.code not in _DUPLICATES:
+                    for space, key in keys_of(submission.command):
+                        self.refused.append((space, key, outcome.partition, outcome.number))
+                return None, rejection
+            case _:
+                assert_never(outcome.result)
+
+    def _add_transfer(self, transfer: Transfer) -> None:
+        self.transfers.append(transfer)
+        self.released += [(r.reservation_id, transfer.transfer_id) for r in transfer.released]
+
+    async def flush(
+        self, connection: Queries, layout: int, books: Books, links: Sequence[Link]
+    ) -> None:
+        """Write it all: the rare tables only where they have rows, then the rest at once."""
+        at = books.at
+        if self.created:
+            await connection.fetch(SQL.create_wallets, *_wallet_columns(self.created), at)
+        if self.changed:
+            await connection.fetch(SQL.change_wallets, *_change_columns(self.changed))
+        if self.placed:
+            await connection.fetch(SQL.place_reservations, *_reservation_columns(self.placed), at)
+        if self.released:
+            await connection.fetch(SQL.release_reservations, *_columns(self.released), at)
+        if self.groups:
+            await connection.fetch(SQL.create_groups, *_columns(self.groups), at)
+        if self.refused:
+            await connection.fetch(SQL.refuse_keys, *_columns(self.refused), at)
+        await connection.fetch(
+            SQL.post,
+            *_transfer_columns(self.transfers),
+            *_balance_columns(self.transfers, books.positions),
+            *self._outcome_columns(),
+            *_link_columns(links),
+            at,
+            layout,
+        )
+
+    def _outcome_columns(self) -> tuple[Sequence[Any], ...]:
+        outcomes = self.outcomes
+        return (
+            [o.partition for o in outcomes],
+            [o.number for o in outcomes],
+            [o.command_id for o in outcomes],
+            [type(o.result).__name__ for o in outcomes],
+            self.subjects,
+            [o.first_event for o in outcomes],
+            [o.actor for o in outcomes],
+            self.details,
+        )
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> tuple[Sequence[Any], ...]:
+    return tuple(zip(*rows, strict=True))
+
+
+def _text(metadata: Mapping[str, str]) -> str | None:
+    return _json.encode(metadata).decode() if metadata else None
+
+
+def _transfer_columns(transfers: Sequence[Transfer]) -> tuple[Sequence[Any], ...]:
+    return (
+        [t.transfer_id for t in transfers],
+        [t.command_id for t in transfers],
+        [t.external_unique_id for t in transfers],
+        [t.from_wallet_id for t in transfers],
+        [t.to_wallet_id for t in transfers],
+        [t.amount_minor for t in transfers],
+        [t.from_sequence for t in transfers],
+        [t.to_sequence for t in transfers],
+        [t.from_balance_minor for t in transfers],
+        [t.to_balance_minor for t in transfers],
+        [t.currency for t in transfers],
+        [t.session_id for t in transfers],
+        [t.external_id for t in transfers],
+        [t.description for t in transfers],
+        [_text(t.metadata) for t in transfers],
+        [t.reversal_of for t in transfers],
+        [t.group_id for t in transfers],
+    )
+
+
+def _balance_columns(
+    transfers: Sequence[Transfer], positions: Mapping[UUID, Position]
+) -> tuple[Sequence[Any], ...]:
+    """Where the touched wallets' balances have come to, each wallet once."""
+    touched = sorted({w for t in transfers for w in (t.from_wallet_id, t.to_wallet_id)})
+    return (
+        touched,
+        [positions[w].balance_minor for w in touched],
+        [positions[w].sequence for w in touched],
+    )
+
+
+def _wallet_columns(wallets: Sequence[Wallet]) -> tuple[Sequence[Any], ...]:
+    return (
+        [w.wallet_id for w in wallets],
+        [w.external_unique_id for w in wallets],
+        [w.reference for w in wallets],
+        [w.type.value for w in wallets],
+        [w.currency for w in wallets],
+        [w.minimum_minor for w in wallets],
+        [w.name for w in wallets],
+        [_text(w.metadata) for w in wallets],
+    )
+
+
+def _change_columns(changed: Mapping[UUID, Wallet]) -> tuple[Sequence[Any], ...]:
+    wallets = changed.values()
+    return (
+        list(changed),
+        [w.status.value for w in wallets],
+        [w.minimum_minor for w in wallets],
+        [w.name for w in wallets],
+        [_text(w.metadata) for w in wallets],
+    )
+
+
+def _reservation_columns(
+    placed: Sequence[tuple[Reservation, UUID]],
+) -> tuple[Sequence[Any], ...]:
+    return (
+        [r.reservation_id for r, _ in placed],
+        [r.wallet_id for r, _ in placed],
+        [r.external_unique_id for r, _ in placed],
+        [r.session_id for r, _ in placed],
+        [r.amount_minor for r, _ in placed],
+        [r.currency for r, _ in placed],
+        [r.expires for r, _ in placed],
+        [command_id for _, command_id in placed],
+        [r.description for r, _ in placed],
+    )
+
+
+def _link_columns(links: Sequence[Link]) -> tuple[Sequence[Any], ...]:
+    return (
+        [link.partition for link in links],
+        [link.first_number for link in links],
+        [link.last_number for link in links],
+        [link.hash for link in links],
+        [link.next_event for link in links],
+    )
