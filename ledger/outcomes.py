@@ -54,7 +54,7 @@ Effect = (
 Result = Effect | Rejection
 
 
-class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
     """The one answer to a command id, for ever."""
 
     command_id: UUID

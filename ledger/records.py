@@ -15,7 +15,8 @@ import msgspec
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A value of the books. Defaults are left out on the wire and in stored details, so that a
-    field added later changes nothing that was written before."""
+    field added later (at the end, with a default) changes nothing that was written before. The
+    frequent ones travel as arrays: less than half the bytes."""
 
 
 class WalletType(StrEnum):
@@ -68,7 +69,7 @@ class WalletState(Record, frozen=True):
     balance: Balance
 
 
-class Release(Record, frozen=True):
+class Release(Record, frozen=True, array_like=True):
     """A reservation that ended before its time."""
 
     reservation_id: UUID
@@ -78,7 +79,7 @@ class Release(Record, frozen=True):
     currency: str
 
 
-class Transfer(Record, frozen=True):
+class Transfer(Record, frozen=True, array_like=True):
     """A movement from one wallet to another, with what both balances became."""
 
     transfer_id: UUID

@@ -14,7 +14,7 @@ PREFIX = "SOV_"
 class Settings(BaseSettings):
     """One frozen value per process; each field is the environment variable ``SOV_<FIELD>``.
 
-    Raises ``pydantic.ValidationError`` when a value is malformed; the process then says so and ends.
+    Raises ``pydantic.ValidationError`` when a value is malformed; the process says so and ends.
     """
 
     model_config = SettingsConfigDict(

@@ -66,6 +66,12 @@ class Heads(_Statements):
     sweep: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Deployment(_Statements):
+    read: str
+
+
+DEPLOYMENT = Deployment.load("deployment")
 EXECUTE = Execute.load("execute")
 HEADS = Heads.load("heads")
 LOOKUP = Lookup.load("lookup")

@@ -1,0 +1,88 @@
+"""Connections to RabbitMQ.
+
+Plain ones, not aio-pika's robust kind: what has to happen after a loss differs for every user
+(publishers must know what is unknown, consumers must forget what they were handed, reply queues
+need a fresh name), so each reopens its own, in one visible place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq.exceptions import AMQPError
+from yarl import URL
+
+#: A frozen peer is noticed after two to three of these.
+HEARTBEAT_S: Final = 10
+CONNECT_TIMEOUT_S: Final = 5.0
+CLOSE_TIMEOUT_S: Final = 3.0
+
+#: What aio-pika and aiormq raise when a connection or a channel is gone or refuses.
+BROKER_ERRORS: Final = (AMQPError, OSError, TimeoutError, RuntimeError)
+
+
+async def connect(url: str, name: str) -> AbstractConnection:
+    """A connection that the broker shows under ``name``. Raises one of ``BROKER_ERRORS``."""
+    return await aio_pika.connect(
+        URL(url).update_query(heartbeat=HEARTBEAT_S, name=name), timeout=CONNECT_TIMEOUT_S
+    )
+
+
+async def confirmed_channel(connection: AbstractConnection) -> AbstractChannel:
+    """A channel whose publishes return once the broker has them safe, and raise otherwise.
+
+    ``DeliveryError`` where the broker refused, ``PublishError`` where it had no queue for it.
+    """
+    channel = connection.channel(publisher_confirms=True, on_return_raises=True)
+    async with asyncio.timeout(CONNECT_TIMEOUT_S):
+        await channel.initialize()
+    return channel
+
+
+async def plain_channel(connection: AbstractConnection) -> AbstractChannel:
+    """A channel without confirms: for consuming, and for replies that may be lost."""
+    channel = connection.channel(publisher_confirms=False)
+    async with asyncio.timeout(CONNECT_TIMEOUT_S):
+        await channel.initialize()
+    return channel
+
+
+def is_blocked(connection: AbstractConnection) -> bool:
+    """Whether the broker has stopped reading from us (memory or disk alarm).
+
+    The library only logs it; its ``ready()`` does not return while blocked, so one step of that
+    coroutine tells.
+    """
+    transport = connection.transport
+    if transport is None:
+        return True
+    step = transport.connection.ready()
+    try:
+        step.send(None)
+    except StopIteration:
+        return False
+    step.close()
+    return True
+
+
+def broker_version(connection: AbstractConnection) -> tuple[int, ...]:
+    """The broker's version, such as (3, 10, 8)."""
+    if connection.transport is None:
+        return (0,)
+    properties = connection.transport.connection.server_properties
+    version = str(properties.get("version", "0"))
+    return tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
+
+
+async def close(resource: AbstractConnection | AbstractChannel) -> None:
+    """Close within bounds; a peer that does not answer is left to its heartbeat."""
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await resource.close()
+    except (*BROKER_ERRORS, asyncio.CancelledError):
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
