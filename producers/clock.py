@@ -1,0 +1,97 @@
+"""The database's clock, as a process without a write connection can know it.
+
+Deadlines and issue times are absolute database time. A sample is the database's clock between two
+readings of our monotonic one, so now lies between two bounds: an issue time takes the earlier (it
+must never be later than the truth), everything else may take either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import asyncpg
+import structlog
+
+from ledger.database import Queries
+from topology.errors import Unavailable
+
+_SAMPLE_EVERY_S: Final = 1.0
+_SAMPLE_TIMEOUT_S: Final = 2.0
+_STALE_S: Final = 30.0
+#: Two clocks may run apart by this much: far more than crystals do, far less than a deadline.
+_DRIFT: Final = 200e-6
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    database: datetime
+    sent_s: float
+    received_s: float
+
+    def earliest(self, monotonic_s: float) -> datetime:
+        elapsed = monotonic_s - self.received_s
+        return self.database + timedelta(seconds=elapsed * (1 - _DRIFT))
+
+    def width_s(self, monotonic_s: float) -> float:
+        """How far apart the two bounds are by now."""
+        return (self.received_s - self.sent_s) + 2 * _DRIFT * (monotonic_s - self.received_s)
+
+
+class DatabaseClock:
+    """Follows the clock of one database by sampling it every second."""
+
+    def __init__(self, queries: Queries, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._queries = queries
+        self._monotonic = monotonic
+        self._sample: _Sample | None = None
+
+    @property
+    def known(self) -> bool:
+        return self._fresh() is not None
+
+    def now(self) -> datetime:
+        """Database time, at most a round trip early and never late. Raises ``Unavailable``."""
+        sample = self._fresh()
+        if sample is None:
+            raise Unavailable("the database's clock is unknown: it has not answered for a while")
+        return sample.earliest(self._monotonic())
+
+    async def run(self) -> None:
+        """Sample until cancelled; an unreachable database only makes the clock unknown."""
+        while True:
+            try:
+                await self.sample()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                _log.debug("clock.sample_failed", error=repr(error))
+            await asyncio.sleep(_SAMPLE_EVERY_S)
+
+    async def sample(self) -> None:
+        """Read the clock once and keep the reading where it is the more exact one."""
+        async with asyncio.timeout(_SAMPLE_TIMEOUT_S):
+            sent_s = self._monotonic()
+            database = await self._queries.fetchval("SELECT clock_timestamp()")
+            received_s = self._monotonic()
+        sample = _Sample(database, sent_s, received_s)
+        known = self._sample
+        jumped = known is None or not self._agree(known, sample)
+        if jumped or known is None or sample.width_s(received_s) < known.width_s(received_s):
+            self._sample = sample
+
+    def _agree(self, known: _Sample, new: _Sample) -> bool:
+        """Whether the new reading can be of the same clock: a jump must be followed at once."""
+        earliest = known.earliest(new.sent_s)
+        latest = known.earliest(new.received_s) + timedelta(seconds=known.width_s(new.received_s))
+        return earliest <= new.database <= latest
+
+    def _fresh(self) -> _Sample | None:
+        sample = self._sample
+        if sample is None or self._monotonic() - sample.received_s > _STALE_S:
+            return None
+        return sample

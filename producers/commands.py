@@ -1,0 +1,138 @@
+"""Sending a command and waiting for what becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from ledger.commands import Command, Submission
+from ledger.deployment import Deployment
+from ledger.outcomes import Outcome
+from producers.clock import DatabaseClock
+from producers.publisher import Parcel, Publisher
+from producers.replies import Replies, Waiter
+from topology.command_ids import CommandIds, new_command_id, whole_milliseconds
+from topology.deadlines import ASYNC_DEADLINE, FINAL_AFTER, deadline_after_s
+from topology.envelopes import MAX_BYTES, encode_submission
+from topology.errors import Unavailable
+from topology.partitions import partition_of
+
+_MAX_IN_FLIGHT: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The command was decided, this is the word."""
+
+    command_id: UUID
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The command may have been accepted and is not decided yet, as far as we know.
+
+    From ``final_by`` on its status is final, as soon as its partition's consumer runs.
+    """
+
+    command_id: UUID
+    final_by: datetime
+
+
+class Commands:
+    """The write side of a gateway, or of any job that sends commands one by one."""
+
+    def __init__(
+        self,
+        *,
+        deployment: Deployment,
+        clock: DatabaseClock,
+        publisher: Publisher,
+        replies: Replies,
+    ) -> None:
+        self._layout = deployment.layout
+        self._clock, self._publisher, self._replies = clock, publisher, replies
+        self.command_ids = CommandIds(deployment.command_id_secret)
+
+    async def ask(
+        self, command: Command, *, actor: str, wait_s: float, trace: str | None = None
+    ) -> Answered | Pending:
+        """Send the command and wait for its outcome, ``wait_s`` at most.
+
+        Its deadline is a little earlier, so that an abandoned call moves nothing later. Raises
+        ``Unavailable`` where it is certain that the command was not accepted.
+        """
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + wait_s
+        submission = self._submission(
+            command, self._clock.now(), timedelta(seconds=deadline_after_s(wait_s)), actor, trace
+        )
+        if self._replies.waiting >= _MAX_IN_FLIGHT:
+            raise Unavailable("too many commands are waiting for their outcome")
+        waiter = self._replies.expect(submission.command_id, until_s)
+        try:
+            return await self._wait(waiter, self._send(submission), until_s, submission)
+        finally:
+            self._replies.forget(waiter)
+
+    async def send(
+        self,
+        command: Command,
+        *,
+        actor: str,
+        deadline: datetime | None = None,
+        trace: str | None = None,
+    ) -> Pending:
+        """Send the command without waiting for its outcome; answers once the broker has it.
+
+        Raises ``Unavailable`` where it is certain that the command was not accepted.
+        """
+        now = self._clock.now()
+        within = ASYNC_DEADLINE if deadline is None else deadline - now
+        submission = self._submission(command, now, within, actor, trace)
+        await self._send(submission).fate
+        return _pending(submission)
+
+    def _submission(
+        self, command: Command, now: datetime, within: timedelta, actor: str, trace: str | None
+    ) -> Submission:
+        deadline = whole_milliseconds(now + within)
+        partition = partition_of(command, self._layout)
+        return Submission(
+            command_id=new_command_id(self._layout.number, partition, deadline),
+            issued=now,
+            deadline=deadline,
+            actor=actor,
+            command=command,
+            trace=trace,
+        )
+
+    def _send(self, submission: Submission) -> Parcel:
+        body = encode_submission(submission)
+        if len(body) > MAX_BYTES:
+            raise Unavailable("the command is too large for a message")
+        return self._publisher.send(partition_of(submission.command, self._layout), body)
+
+    async def _wait(
+        self, waiter: Waiter, parcel: Parcel, until_s: float, submission: Submission
+    ) -> Answered | Pending:
+        """Until the outcome is there, the parcel is refused, or the time is up."""
+        parcel.fate.add_done_callback(waiter.heed)
+        try:
+            async with asyncio.timeout_at(until_s):
+                outcome = await waiter.outcome
+        except TimeoutError:
+            if parcel.withdraw():
+                raise Unavailable("the broker did not take the command in time") from None
+            return _pending(submission)
+        except asyncio.CancelledError:
+            parcel.withdraw()
+            raise
+        return Answered(submission.command_id, outcome)
+
+
+def _pending(submission: Submission) -> Pending:
+    return Pending(submission.command_id, submission.deadline + FINAL_AFTER)

@@ -1,0 +1,157 @@
+"""Outcomes coming back: one exclusive queue per connection, one future per waiting caller.
+
+A reply is a hint, the outcome in the books is the truth: a queue that is lost, or a reply that is
+dropped, costs time and nothing else, because whoever still waits is looked up there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import structlog
+from aio_pika.abc import AbstractIncomingMessage
+
+from ledger import lookup
+from ledger.database import Queries
+from ledger.outcomes import Outcome
+from producers import metrics
+from topology import connections, names
+from topology.envelopes import decode_outcomes
+from topology.errors import Malformed
+
+_RECONNECT_S: Final = 0.5
+_QUEUE_LENGTH: Final = 10_000
+_LOOK_EVERY_S: Final = 0.1
+#: A caller whose wait ends within this is looked up once more before it is told "pending".
+_LAST_LOOK_S: Final = 0.35
+_LOOK_LIMIT: Final = 500
+
+_log = structlog.get_logger(__name__)
+
+
+class Waiter:
+    """One caller waiting for the outcome of one command."""
+
+    __slots__ = ("command_id", "outcome", "queue", "until_s")
+
+    def __init__(self, command_id: UUID, queue: str | None, until_s: float) -> None:
+        self.command_id = command_id
+        self.queue = queue
+        self.until_s = until_s
+        self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+    def heed(self, fate: asyncio.Future[Any]) -> None:
+        """Stop waiting with the exception of a command that was certainly not accepted."""
+        if not fate.cancelled() and not self.outcome.done():
+            error = fate.exception()
+            if error is not None:
+                self.outcome.set_exception(error)
+
+
+class Replies:
+    """The reply queue of this process and everybody who waits on it."""
+
+    def __init__(self, url: str, name: str, queries: Queries) -> None:
+        self._url, self._name, self._queries = url, name, queries
+        self._waiters: dict[UUID, Waiter] = {}
+        self._queue: str | None = None
+
+    @property
+    def queue(self) -> str | None:
+        """The name of the reply queue; None while there is none."""
+        return self._queue
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiters)
+
+    def expect(self, command_id: UUID, until_s: float) -> Waiter:
+        """Register before sending, so that no reply can come too early. ``until_s``: loop time."""
+        waiter = self._waiters[command_id] = Waiter(command_id, self._queue, until_s)
+        metrics.IN_FLIGHT.set(len(self._waiters))
+        return waiter
+
+    def forget(self, waiter: Waiter) -> None:
+        self._waiters.pop(waiter.command_id, None)
+        metrics.IN_FLIGHT.set(len(self._waiters))
+
+    async def run(self) -> None:
+        """Keep the queue, and look up those whom it failed, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._stay_connected())
+            tasks.create_task(self._look_up())
+
+    async def _stay_connected(self) -> None:
+        while True:
+            try:
+                await self._consume()
+            except connections.BROKER_ERRORS as error:
+                _log.warning("replies.connection_failed", error=repr(error))
+            self._queue = None
+            await asyncio.sleep(_RECONNECT_S)
+
+    async def _consume(self) -> None:
+        connection = await connections.connect(self._url, self._name)
+        try:
+            channel = await connections.plain_channel(connection)
+            name = names.reply_queue()
+            queue = await channel.declare_queue(
+                name,
+                durable=False,
+                exclusive=True,
+                auto_delete=True,
+                arguments={"x-max-length": _QUEUE_LENGTH, "x-overflow": "drop-head"},
+                timeout=connections.CONNECT_TIMEOUT_S,
+            )
+            await queue.consume(self._receive, no_ack=True)
+            self._queue = name
+            _log.info("replies.connected", queue=name)
+            await channel.closed()
+            _log.warning("replies.connection_lost")
+        finally:
+            await connections.close(connection)
+
+    async def _receive(self, message: AbstractIncomingMessage) -> None:
+        try:
+            outcomes = decode_outcomes(message.body)
+        except Malformed as error:
+            _log.error("replies.malformed", error=str(error))
+            return
+        self._settle(outcomes)
+
+    def _settle(self, outcomes: Sequence[Outcome]) -> int:
+        settled = 0
+        for outcome in outcomes:
+            waiter = self._waiters.get(outcome.command_id)
+            if waiter is not None and not waiter.outcome.done():
+                waiter.outcome.set_result(outcome)
+                settled += 1
+        return settled
+
+    async def _look_up(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            doubtful = self._doubtful()
+            if not doubtful:
+                continue
+            try:
+                found = await lookup.outcomes(self._queries, doubtful)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                _log.warning("replies.look_up_failed", error=repr(error))
+            else:
+                metrics.LOOKED_UP.inc(self._settle(list(found.values())))
+
+    def _doubtful(self) -> list[UUID]:
+        """Who cannot count on a reply: its queue is gone, or its wait is about to end."""
+        now_s = asyncio.get_running_loop().time()
+        doubtful = [
+            w.command_id
+            for w in self._waiters.values()
+            if not w.outcome.done()
+            and (w.queue is None or w.queue != self._queue or w.until_s - now_s < _LAST_LOOK_S)
+        ]
+        return doubtful[:_LOOK_LIMIT]
