@@ -25,6 +25,8 @@ PORT = "postgresql"
 _START_LIMIT_S = 60.0
 # Fast shutdown rolls back and writes a checkpoint; past this, immediate (recovery at next start).
 _STOP_LIMIT_S = 20.0
+# Backends notice the death of their postmaster at once unless they are in the middle of something.
+_BACKENDS_END_S = 10.0
 
 
 class PostgresServer:
@@ -66,7 +68,7 @@ class PostgresServer:
         """
         self._process = self._left_over()
         if self._process is None:
-            await processes.end(processes.carrying(self._place))  # a dead postmaster's backends
+            await self._bury()
             if not self._data.exists():
                 await self._initialise()
             self._launch()
@@ -94,11 +96,25 @@ class PostgresServer:
 
     def _left_over(self) -> ProcessId | None:
         """The postmaster that runs on our data folder, whoever started it."""
-        try:
-            pid = int((self._data / "postmaster.pid").read_text().splitlines()[0])
-        except (FileNotFoundError, IndexError, ValueError):
+        pid = _first_number(self._data / "postmaster.pid")
+        if pid is None or not processes.has_argument(pid, str(self._data)):
             return None
-        return processes.identify(pid) if processes.has_argument(pid, str(self._data)) else None
+        return processes.identify(pid)
+
+    async def _bury(self) -> None:
+        """See that nothing of a dead server is left that could write to its data beside a new one.
+
+        A postmaster that was killed is a zombie until its parent (perhaps a container's careless
+        first process) takes note, and PostgreSQL takes a zombie for a running server. Only then is
+        the lock file removed, and only when no backend is at work in the data folder any more.
+        """
+        await processes.end(processes.carrying(self._place))
+        lock = self._data / "postmaster.pid"
+        pid = _first_number(lock)
+        if pid is None or not processes.is_zombie(pid):
+            return
+        if await processes.gone(processes.working_in(self._data), _BACKENDS_END_S):
+            lock.unlink()
 
     async def _initialise(self) -> None:
         self._say("creating the PostgreSQL data folder")
@@ -194,6 +210,13 @@ class PostgresServer:
         logs = sorted((self._place / "log").glob("*.log"), key=lambda path: path.stat().st_mtime)
         lines = [line for log in logs for line in log.read_text(errors="replace").splitlines()]
         return "\n".join(f"  {line}" for line in lines[-8:])
+
+
+def _first_number(lock: Path) -> int | None:
+    try:
+        return int(lock.read_text().splitlines()[0])
+    except (FileNotFoundError, IndexError, ValueError):
+        return None
 
 
 def url(kept: Kept, user: str, database: str = DATABASE) -> str:

@@ -70,6 +70,26 @@ def carrying(place: Path) -> list[ProcessId]:
     return found
 
 
+def is_zombie(pid: int) -> bool:
+    """Ended, but whoever started it has not taken note: its id still counts as used."""
+    return identify(pid) is None and (_PROC / str(pid)).exists()
+
+
+def working_in(folder: Path) -> list[ProcessId]:
+    """All living processes whose current folder is ``folder``: to wait for, not to end."""
+    found = []
+    for entry in _PROC.iterdir():
+        try:
+            if not entry.name.isdigit() or (entry / "cwd").readlink() != folder:
+                continue
+        except OSError:  # gone meanwhile, or another user's
+            continue
+        process = identify(int(entry.name))
+        if process is not None:
+            found.append(process)
+    return found
+
+
 def send(process: ProcessId, number: signal.Signals) -> None:
     """Signal exactly this process; one that is gone already is no error."""
     if is_alive(process):

@@ -16,6 +16,7 @@ from cli.servers.rabbitmq import RabbitmqServer
 
 BOTH = (postgres.NAME, rabbitmq.NAME)
 _DEBIAN_PACKAGES = {postgres.NAME: "postgresql", rabbitmq.NAME: "rabbitmq-server"}
+_COMPOSE = "compose"
 _OPTIONS = """\
 There are four ways out:
   1. install PostgreSQL (13 or newer) and RabbitMQ (3.10 or newer): we only run the programs
@@ -29,6 +30,7 @@ class Server(Protocol):
 
     ``start`` adopts a running one or launches it and returns when it answers, or raises
     ``ServerUnavailable``; ``stop`` leaves nothing of it running. Both may be called in any state.
+    ``alive`` must be called now and then: it also takes note of the end of a child of ours.
     """
 
     @property
@@ -62,14 +64,33 @@ async def provide(
         raise ServerUnavailable(
             "\n".join((f"{' and '.join(missing)} cannot be started here.", *problems, _OPTIONS))
         )
+    kept.keep_place(_COMPOSE, compose_file)
+    return _containers(names, folder, kept, say, compose, compose_file)
+
+
+async def known_servers(folder: Path, kept: Kept, say: Say, *, compose_file: Path) -> list[Server]:
+    """Those that were ever provided for ``folder``, running or not; installs and makes nothing."""
+    if kept.place(_COMPOSE) is not None:
+        compose = await docker.compose_command()
+        return _containers(BOTH, folder, kept, say, compose, compose_file) if compose else []
+    missing = _missing(BOTH)
+    return [
+        _installed(name, folder, kept, say)
+        for name in BOTH
+        if name not in missing and kept.place(name) is not None
+    ]
+
+
+def _containers(
+    names: Collection[str],
+    folder: Path,
+    kept: Kept,
+    say: Say,
+    compose: tuple[str, ...],
+    file: Path,
+) -> list[Server]:
     project = "sov-" + hashlib.sha256(str(folder).encode()).hexdigest()[:12]
-    return [docker.ComposeServer(name, compose, compose_file, project, kept, say) for name in names]
-
-
-def installed_servers(folder: Path, kept: Kept, say: Say, names: Collection[str]) -> list[Server]:
-    """Those of ``names`` whose programs are on this machine; installs nothing."""
-    missing = _missing(names)
-    return [_installed(name, folder, kept, say) for name in names if name not in missing]
+    return [docker.ComposeServer(name, compose, file, project, kept, say) for name in names]
 
 
 def _missing(names: Collection[str]) -> list[str]:

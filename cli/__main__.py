@@ -1,0 +1,49 @@
+"""The entry point of `./sov`: a table of commands, each imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+# A command `some-name` is the click command called `command` in `cli/some_name.py`, and the text
+# is its line in the help. Importing all of them would make every call pay for all libraries.
+COMMANDS = {
+    "up": "bring the whole system up and print its URLs",
+    "down": "stop what up started; data is kept unless --wipe",
+    "env": "print the URLs and keys for eval",
+    "status": "processes, partitions, broker and database",
+    "config": "every setting with its value and source",
+    "run": "one process in the foreground, for production",
+    "test": "lint, types and tests; with arguments pytest alone",
+}
+
+
+class LazyGroup(click.Group):
+    """Looks commands up in ``COMMANDS`` and imports the one that is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module("cli." + cmd_name.replace("-", "_"))
+        found = module.command
+        if not isinstance(found, click.Command):
+            raise TypeError(f"{module.__name__}.command is not a click command")
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Store of Value: a wallet ledger that is moved by messages."""
+
+
+if __name__ == "__main__":
+    sys.exit(main(prog_name="sov"))

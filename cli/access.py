@@ -1,0 +1,113 @@
+"""Which servers this installation uses, and every process's way to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from cli.servers import postgres, rabbitmq, rabbitmq_conf
+from cli.servers.kept import Kept
+from topology.settings import PREFIX, Settings
+
+DATABASE_FIELDS = ("database_url", "database_url_writer", "database_url_reader")
+AMQP_FIELDS = ("amqp_url", "amqp_url_gateway", "amqp_url_consumer")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """URLs by role. ``private`` names the servers that are our own to start and stop."""
+
+    owner: str
+    writer: str
+    reader: str
+    administrator: str
+    gateway: str
+    consumer: str
+    private: frozenset[str]
+
+    def for_gateway(self) -> dict[str, str]:
+        """Environment of a gateway: it cannot write the books, so it gets no URL that can."""
+        return {_name("database_url_reader"): self.reader, _name("amqp_url_gateway"): self.gateway}
+
+    def for_consumer(self) -> dict[str, str]:
+        """Environment of a consumer or the relay."""
+        return {
+            _name("database_url_writer"): self.writer,
+            _name("amqp_url_consumer"): self.consumer,
+        }
+
+
+def without_urls(environment: Mapping[str, str]) -> dict[str, str]:
+    """``environment`` for a child, to which its own URLs alone are then added."""
+    ours = {_name(field) for field in (*DATABASE_FIELDS, *AMQP_FIELDS)}
+    return {name: value for name, value in environment.items() if name not in ours}
+
+
+def settings_here(environment: Mapping[str, str], kept: Kept) -> Settings:
+    """The settings, where a URL that is our own private server's counts as unset.
+
+    So ``eval "$(./sov env)"`` in a shell does not make the next ``./sov up`` take its own servers
+    for somebody else's.
+    """
+    own = dict.fromkeys(own_fields(environment, kept))
+    return Settings(**own)
+
+
+def own_fields(environment: Mapping[str, str], kept: Kept) -> frozenset[str]:
+    """The URL settings in ``environment`` that point at our own private servers."""
+    ports = {
+        **dict.fromkeys(DATABASE_FIELDS, kept.port(postgres.PORT)),
+        **dict.fromkeys(AMQP_FIELDS, kept.port(rabbitmq.PORT)),
+    }
+    return frozenset(
+        field
+        for field, port in ports.items()
+        if port is not None and _points_at(environment.get(_name(field), ""), port)
+    )
+
+
+def private_names(settings: Settings) -> tuple[str, ...]:
+    """The servers we have to bring up ourselves because no URL was given for them."""
+    names = []
+    if settings.database_url is None:
+        names.append(postgres.NAME)
+    if settings.amqp_url is None:
+        names.append(rabbitmq.NAME)
+    return tuple(names)
+
+
+def access(settings: Settings, kept: Kept) -> Access:
+    """Every role's URL: as given, else our private servers'. Their ports must be known by now."""
+    private = private_names(settings)
+    if postgres.NAME in private:
+        owner, writer, reader = (
+            postgres.url(kept, user) for user in (postgres.OWNER, postgres.WRITER, postgres.READER)
+        )
+    else:
+        owner, writer, reader = settings.owner_dsn, settings.writer_dsn, settings.reader_dsn
+    if rabbitmq.NAME in private:
+        administrator, gateway, consumer = (
+            rabbitmq.url(kept, user)
+            for user in (rabbitmq_conf.ADMIN, rabbitmq_conf.GATEWAY, rabbitmq_conf.CONSUMER)
+        )
+    else:
+        administrator, gateway, consumer = (
+            settings.admin_amqp_url,
+            settings.gateway_amqp_url,
+            settings.consumer_amqp_url,
+        )
+    return Access(owner, writer, reader, administrator, gateway, consumer, frozenset(private))
+
+
+def _name(field: str) -> str:
+    return PREFIX + field.upper()
+
+
+def _points_at(url: str, port: int) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.hostname in _LOOPBACK and parts.port == port
+    except ValueError:  # not a URL at all: whoever uses it will say so
+        return False

@@ -1,0 +1,73 @@
+"""Which processes a machine of this size runs, and with what environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+from cli.access import Access, without_urls
+from cli.home import Home, path_for_children
+from cli.supervision.child import Plan
+from topology.settings import Settings
+from topology.vitals import LISTEN
+
+# The order of stopping: no new calls, then no new events, then what is queued is finished.
+GATEWAYS_STAGE, RELAY_STAGE, CONSUMERS_STAGE = 1, 2, 3
+_MOST = 8
+
+
+def counts(cores: int) -> tuple[int, int]:
+    """Gateways and consumers. A consumer's lane is one core at most and shares it with its database
+    backend; a gateway's parsing costs about twice a consumer's share."""
+    return max(1, min(_MOST, cores // 2)), max(1, min(_MOST, cores // 4))
+
+
+def for_machine(here: Home, settings: Settings, ways: Access, listening: int) -> list[Plan]:
+    """Gateways, consumers and the relay. ``listening`` is the socket all gateways accept on."""
+    gateways, consumers = counts(os.cpu_count() or 1)
+    shared = {**without_urls(os.environ), **path_for_children(os.environ)}
+    plans = [
+        _plan(
+            here,
+            ("gateway", index, gateways),
+            {**shared, **ways.for_gateway(), **_address(settings), LISTEN: str(listening)},
+            GATEWAYS_STAGE,
+            (listening,),
+        )
+        for index in range(gateways)
+    ]
+    plans += [
+        _plan(
+            here,
+            ("consumer", index, consumers),
+            {
+                **shared,
+                **ways.for_consumer(),
+                "SOV_CONSUMER_SLOT": str(index),
+                "SOV_CONSUMER_SLOTS": str(consumers),
+            },
+            CONSUMERS_STAGE,
+        )
+        for index in range(consumers)
+    ]
+    relay = _plan(here, ("relay", 0, 1), {**shared, **ways.for_consumer()}, RELAY_STAGE)
+    return [*plans, relay]
+
+
+def _address(settings: Settings) -> dict[str, str]:
+    # Said anyway, although the socket comes open: a gateway may want to name itself.
+    return {"SOV_BIND": settings.bind}
+
+
+def _plan(
+    here: Home,
+    which: tuple[str, int, int],
+    environment: Mapping[str, str],
+    stage: int,
+    inherits: tuple[int, ...] = (),
+) -> Plan:
+    program, index, count = which
+    name = program if count == 1 else f"{program}-{index}"
+    arguments = (sys.executable, "-m", "cli", "run", program)
+    return Plan(name, arguments, environment, here.log(name), stage, inherits)

@@ -1,0 +1,21 @@
+"""`./sov run`: one process in the foreground, configured by its environment, drained by SIGTERM."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+PROGRAMS = {
+    "gateway": "gateway.__main__",
+    "consumer": "consumers.__main__",
+    "relay": "producers.__main__",
+}
+
+
+@click.command("run")
+@click.argument("program", type=click.Choice(list(PROGRAMS)))
+def command(program: str) -> None:
+    """Run PROGRAM until it is told to stop. JSON logs on stdout."""
+    sys.exit(importlib.import_module(PROGRAMS[program]).main())

@@ -1,0 +1,51 @@
+"""What all tests share: the servers, and the last line that says which they were."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import Servers, running
+
+_KIND = pytest.StashKey[str]()
+_LEFT_OUT = pytest.StashKey[list[str]]()
+_CAP_SYS_ADMIN = 1 << 21
+
+
+@pytest.fixture(scope="session")
+async def servers(request: pytest.FixtureRequest) -> AsyncIterator[Servers]:
+    """PostgreSQL and RabbitMQ for the session; tests make databases and queues of their own."""
+    async with running(os.environ) as found:
+        request.config.stash[_KIND] = found.kind
+        yield found
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs rights we lack: counted and named, never silently skipped."""
+    if _has_rights():
+        return
+    left_out = [item for item in items if item.get_closest_marker("privileged")]
+    config.stash[_LEFT_OUT] = [item.nodeid for item in left_out]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    left_out = config.stash.get(_LEFT_OUT, [])
+    kind = config.stash.get(_KIND, "none were needed")
+    terminalreporter.write_line(f"servers: {kind}; privileged tests left out: {len(left_out)}")
+    for name in left_out:
+        terminalreporter.write_line(f"  left out: {name}")
+
+
+def _has_rights() -> bool:
+    """Whether we may mount, freeze and filter: the right to administer this machine."""
+    status = Path("/proc/self/status").read_text()
+    effective = next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff"))
+    return bool(int(effective, 16) & _CAP_SYS_ADMIN)

@@ -1,0 +1,148 @@
+"""Servers for tests: given by URL, else containers, else private ones in a temporary folder.
+
+``SOV_TEST_DATABASE_URL`` and ``SOV_TEST_AMQP_URL`` name given ones; ``SOV_TEST_SERVERS`` may be
+``private`` or ``containers`` to have only these. What cannot be had is a failure, never a skip.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cli.home import ROOT, path_for_children
+from cli.servers import postgres, provide, rabbitmq, rabbitmq_conf
+from cli.servers.kept import Kept
+
+POSTGRES_IMAGE = "postgres:17"
+RABBITMQ_IMAGE = "rabbitmq:4.1"
+_PULL_LIMIT_S = 60.0
+_DOCKER_LIMIT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Two servers that live as long as the test session.
+
+    ``admin_dsn`` may create databases and roles; ``owner_dsn`` is an ordinary owner's, for the
+    database it names. ``amqp_url`` is the broker's administrator.
+    """
+
+    kind: str
+    admin_dsn: str
+    owner_dsn: str
+    amqp_url: str
+
+
+class NoServers(Exception):
+    """The tests cannot have what they need; the text says why."""
+
+
+def running(environment: Mapping[str, str]) -> AbstractAsyncContextManager[Servers]:
+    """Servers for the time of the block. Raises ``NoServers`` or ``ServerUnavailable``."""
+    wanted = environment.get("SOV_TEST_SERVERS", "")
+    if wanted not in ("", "private", "containers"):
+        raise NoServers(f"SOV_TEST_SERVERS={wanted}: it must be private or containers")
+    database = environment.get("SOV_TEST_DATABASE_URL")
+    broker = environment.get("SOV_TEST_AMQP_URL")
+    if database and broker:
+        return _given(Servers("given by URL", database, database, broker))
+    if database or broker:
+        raise NoServers("set both SOV_TEST_DATABASE_URL and SOV_TEST_AMQP_URL, or neither")
+    return private() if wanted == "private" else _containers(forced=wanted == "containers")
+
+
+@asynccontextmanager
+async def private() -> AsyncIterator[Servers]:
+    """Our own private servers in a temporary folder; gone with it even if we are killed."""
+    folder = await asyncio.to_thread(temporary_folder)
+    reaper = _start_reaper(folder)
+    servers: list[provide.Server] = []
+    try:
+        kept = Kept(folder)
+        servers += await provide.provide(folder, kept, print, compose_file=ROOT / "compose.yaml")
+        async with asyncio.TaskGroup() as group:
+            for server in servers:
+                group.create_task(server.start())
+        yield Servers(
+            "private",
+            postgres.url(kept, postgres.ADMIN),
+            postgres.url(kept, postgres.OWNER),
+            rabbitmq.url(kept, rabbitmq_conf.ADMIN),
+        )
+    finally:
+        reaper.communicate()  # the end of its input is its order to clean up
+        for server in servers:
+            server.alive()  # takes note of its end
+
+
+@asynccontextmanager
+async def _given(servers: Servers) -> AsyncIterator[Servers]:
+    yield servers
+
+
+@asynccontextmanager
+async def _containers(*, forced: bool) -> AsyncIterator[Servers]:
+    problem = await _why_no_containers()
+    async with AsyncExitStack() as stack:
+        if problem and forced:
+            raise NoServers(f"SOV_TEST_SERVERS=containers, but {problem}")
+        if problem:
+            yield await stack.enter_async_context(private())
+            return
+        # Imported here: these packages look for Docker when they are imported.
+        from testcontainers.postgres import PostgresContainer
+        from testcontainers.rabbitmq import RabbitMqContainer
+
+        database = PostgresContainer(POSTGRES_IMAGE, username="sov_admin", dbname="sov")
+        broker = RabbitMqContainer(RABBITMQ_IMAGE, vhost="sov")
+        for container in (database, broker):
+            stack.callback(container.stop)
+        await asyncio.gather(asyncio.to_thread(database.start), asyncio.to_thread(broker.start))
+        dsn = database.get_connection_url(driver=None)
+        parameters = broker.get_connection_params()
+        credentials = f"{broker.username}:{broker.password}"
+        amqp = f"amqp://{credentials}@{parameters.host}:{parameters.port}/sov"
+        yield Servers("containers", dsn, dsn, amqp)
+
+
+async def _why_no_containers() -> str:
+    """Empty when Docker answers and has the images, or gets them within a minute."""
+    import docker  # type: ignore[import-untyped]
+    from docker.errors import DockerException  # type: ignore[import-untyped]
+
+    def get() -> None:
+        client: Any = docker.from_env(timeout=int(_DOCKER_LIMIT_S))
+        client.ping()
+        for image in (POSTGRES_IMAGE, RABBITMQ_IMAGE):
+            if not client.images.list(name=image):
+                docker.from_env(timeout=int(_PULL_LIMIT_S)).images.pull(image)
+
+    try:
+        await asyncio.wait_for(asyncio.to_thread(get), _PULL_LIMIT_S + _DOCKER_LIMIT_S)
+    except (DockerException, TimeoutError, OSError) as problem:
+        return f"Docker has no images for us: {problem}"
+    return ""
+
+
+def temporary_folder(prefix: str = "sov-test-") -> Path:
+    """An empty folder that the servers' users may enter, which pytest's own are closed to."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    folder.chmod(0o711)
+    return folder
+
+
+def _start_reaper(folder: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.reaper", str(folder)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+        env={**os.environ, **path_for_children(os.environ)},
+    )
