@@ -17,6 +17,7 @@ from typing import Final
 import asyncpg
 import structlog
 
+from ledger import reads
 from ledger.database import Queries
 from topology.errors import Unavailable
 
@@ -76,7 +77,7 @@ class DatabaseClock:
         """Read the clock once and keep the reading where it is the more exact one."""
         async with asyncio.timeout(_SAMPLE_TIMEOUT_S):
             sent_s = self._monotonic()
-            database = await self._queries.fetchval("SELECT clock_timestamp()")
+            database = await reads.clock(self._queries)
             received_s = self._monotonic()
         sample = _Sample(database, sent_s, received_s)
         known = self._sample

@@ -71,7 +71,33 @@ class Deployment(_Statements):
     read: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reads(_Statements):
+    clock: str
+    complete_until: str
+    wallet_ids: str
+    wallet: str
+    wallet_of_reference: str
+    wallets: str
+    balance_at: str
+    first_sequence: str
+    entries_ascending: str
+    entries_descending: str
+    transfer_of_key: str
+    live_reservations: str
+    command: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Keys(_Statements):
+    create: str
+    all: str
+    revoke: str
+
+
 DEPLOYMENT = Deployment.load("deployment")
 EXECUTE = Execute.load("execute")
 HEADS = Heads.load("heads")
+KEYS = Keys.load("keys")
 LOOKUP = Lookup.load("lookup")
+READS = Reads.load("reads")
