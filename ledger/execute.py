@@ -18,6 +18,7 @@ import uuid_utils.compat
 from ledger import chain, lookup
 from ledger.books import Books
 from ledger.commands import Submission
+from ledger.dead_letters import DeadLetter, park
 from ledger.decide import Source, decide
 from ledger.events import event_count
 from ledger.load import Needs, load
@@ -65,6 +66,8 @@ class Assigned:
     refused: Rejection | None = None
     """A refusal that no rule decided: the partition's layout is gone, or the command is a dead
     letter. Recorded all the same, unless the deadline has passed."""
+    dead_letter: DeadLetter | None = None
+    """Parked in the same transaction."""
 
 
 @dataclass(slots=True)
@@ -124,7 +127,21 @@ async def _run(
     if writes.outcomes:
         links = _links(writes.outcomes, heads)
         await writes.flush(connection, fence.layout, loaded.books, links)
+        await park(connection, [a.dead_letter for a in batch if a.dead_letter is not None])
     return [outcomes[a.submission.command_id] for a in batch]
+
+
+async def park_message(connection: asyncpg.Connection, fence: Fence, letter: DeadLetter) -> None:
+    """Park a message that decides nothing, if its partition is still ours. Raises like execute."""
+    try:
+        async with asyncio.timeout(_STATEMENTS_TIMEOUT_S):
+            await connection.execute("BEGIN")
+            await lock_heads(connection, fence, {letter.partition})
+            await park(connection, [letter])
+    except BaseException:
+        await rollback(connection)
+        raise
+    await commit(connection)
 
 
 async def lock_heads(
@@ -132,7 +149,7 @@ async def lock_heads(
 ) -> dict[int, _Head]:
     """Hold the partitions' head rows until the transaction ends. Raises ``FenceLost``."""
     rows = await connection.fetch(SQL.lock_heads, fence.layout, sorted(partitions))
-    owned = {row["partition"] for row in rows if row["epoch"] == fence.epochs[row["partition"]]}
+    owned = {row["partition"] for row in rows if row["epoch"] == fence.epochs.get(row["partition"])}
     if owned != partitions:
         raise FenceLost(frozenset(partitions - owned))
     return {

@@ -6,9 +6,9 @@ locks the head rows and compares, so a thawed former owner writes nothing more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import Final
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 import asyncpg
 
@@ -17,6 +17,7 @@ from ledger.sql import HEADS as SQL
 
 _SWEEP_MARGIN: Final = timedelta(minutes=1)
 _SWEEP_LIMIT: Final = 1000
+_SILENCE: Final = timedelta(seconds=3)
 _TAKE_OVER_TRIES: Final = 5
 
 
@@ -68,3 +69,35 @@ async def _still_held(
 async def sweep(connection: asyncpg.Connection) -> int:
     """Mark reservations that expired a while ago as ended; answers how many."""
     return len(await connection.fetch(SQL.sweep, _SWEEP_MARGIN, _SWEEP_LIMIT))
+
+
+async def stale(connection: asyncpg.Connection, layout: int) -> frozenset[int]:
+    """Partitions whose clock nobody has moved for a while."""
+    rows = await connection.fetch(SQL.stale, layout, _SILENCE)
+    return frozenset(row["partition"] for row in rows)
+
+
+async def announce(
+    connection: asyncpg.Connection, slot: int, slots: int, process: str
+) -> frozenset[int]:
+    """Say that this consumer is alive; answers the slots of all that are."""
+    await connection.execute(SQL.announce, slot, slots, process)
+    rows = await connection.fetch(SQL.neighbours, _SILENCE)
+    return frozenset(row["slot"] for row in rows)
+
+
+class HeadState(NamedTuple):
+    """How far a partition has come."""
+
+    partition: int
+    epoch: int
+    last_number: int
+    last_hash: bytes
+    decided_at: datetime
+
+
+async def states(
+    connection: asyncpg.Connection, layout: int, partitions: Iterable[int]
+) -> list[HeadState]:
+    """Where partitions stand: the state to keep outside the database as well."""
+    return [HeadState(*row) for row in await connection.fetch(SQL.state, layout, list(partitions))]

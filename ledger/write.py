@@ -100,8 +100,12 @@ class Writes:
                 return state.wallet.wallet_id, state
             case Rejection() as rejection:
                 if rejection.code not in _DUPLICATES:
-                    for space, key in keys_of(submission.command):
-                        self.refused.append((space, key, outcome.partition, outcome.number))
+                    self.refused += [
+                        (space, key, outcome.partition, outcome.number)
+                        for space, key in keys_of(submission.command)
+                        # The books keep no NUL, so no later command can bring this key either.
+                        if "\x00" not in key
+                    ]
                 return None, rejection
             case _:
                 assert_never(outcome.result)

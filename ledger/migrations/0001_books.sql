@@ -169,6 +169,17 @@ CREATE TABLE heads (
 COMMENT ON TABLE heads IS
     'One row per partition, locked by every transaction that decides in it: fence, numbering, clock.';
 
+CREATE TABLE consumers (
+    slot                smallint    NOT NULL,
+    slots               smallint    NOT NULL,
+    process             text        NOT NULL,
+    seen                timestamptz NOT NULL,
+    CONSTRAINT consumers_pkey PRIMARY KEY (slot)
+) WITH (fillfactor = 10);
+COMMENT ON TABLE consumers IS
+    'Which consumers are alive, so that one hands a neighbour''s partitions back. Only a hint: what'
+    ' owns a partition is its head''s epoch.';
+
 CREATE TABLE relay_cursors (
     partition           smallint    NOT NULL,
     number              bigint      NOT NULL DEFAULT 0,
@@ -178,11 +189,12 @@ COMMENT ON TABLE relay_cursors IS 'The last outcome of each partition whose even
 
 CREATE TABLE dead_letters (
     dead_letter_id      uuid        NOT NULL,
+    layout              smallint    NOT NULL,
     partition           smallint    NOT NULL,
     created             timestamptz NOT NULL DEFAULT clock_timestamp(),
     reason              text        NOT NULL,
     command_id          uuid,
-    command             json,
+    submission          json,
     message             bytea,
     traceback           text,
     CONSTRAINT dead_letters_pkey PRIMARY KEY (dead_letter_id)

@@ -64,6 +64,10 @@ class Heads(_Statements):
     reown: str
     tick: str
     sweep: str
+    stale: str
+    announce: str
+    neighbours: str
+    state: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -95,6 +99,14 @@ class Keys(_Statements):
     revoke: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeadLetters(_Statements):
+    park: str
+    list: str
+    show: str
+
+
+DEAD_LETTERS = DeadLetters.load("dead_letters")
 DEPLOYMENT = Deployment.load("deployment")
 EXECUTE = Execute.load("execute")
 HEADS = Heads.load("heads")

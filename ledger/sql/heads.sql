@@ -68,3 +68,33 @@ UPDATE reservations
          LIMIT $2::integer
            FOR UPDATE SKIP LOCKED)
 RETURNING reservation_id
+
+-- name: stale
+-- Partitions that nobody ticks: a consumer that waits for one of them must find out whether it is
+-- the active one.
+-- $1 smallint layout, $2 interval silence
+SELECT partition
+  FROM heads
+ WHERE layout = $1::smallint AND decided_at < clock_timestamp() - $2::interval
+
+-- name: announce
+-- This consumer is alive.
+-- $1 smallint slot, $2 smallint slots, $3 text process
+INSERT INTO consumers (slot, slots, process, seen)
+VALUES ($1::smallint, $2::smallint, $3::text, clock_timestamp())
+    ON CONFLICT (slot) DO UPDATE
+   SET slots = excluded.slots, process = excluded.process, seen = excluded.seen
+
+-- name: neighbours
+-- The slots of consumers that are alive.
+-- $1 interval silence
+SELECT slot FROM consumers WHERE seen > clock_timestamp() - $1::interval
+
+-- name: state
+-- Where the partitions have come to, for the logs: a chain that is also kept elsewhere cannot be
+-- rewritten unnoticed.
+-- $1 smallint layout, $2 smallint[] partitions
+SELECT partition, epoch, next_number - 1 AS last_number, last_hash, decided_at
+  FROM heads
+ WHERE layout = $1::smallint AND partition = ANY ($2::smallint[])
+ ORDER BY partition

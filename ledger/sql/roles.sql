@@ -15,3 +15,4 @@ GRANT UPDATE (released, released_by) ON sov.reservations TO sov_writer;
 GRANT UPDATE (epoch, owner_pid, owner_started, next_number, next_event, last_hash, decided_at)
    ON sov.heads TO sov_writer;
 GRANT INSERT, UPDATE (number) ON sov.relay_cursors TO sov_writer;
+GRANT INSERT, UPDATE (slots, process, seen) ON sov.consumers TO sov_writer;

@@ -1,0 +1,195 @@
+"""The lane: whole messages from the front of every partition this process owns, as one transaction.
+
+One lane per process. Several would only wait for each other on the wallets that everybody credits;
+more cores are used by more processes, each with partitions of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from consumers import applying, metrics
+from consumers.partition import Delivery, Partition
+from consumers.replies import ReplyPublisher
+from consumers.writer import Writer
+from ledger import dead_letters
+from ledger.execute import Assigned
+from ledger.heads import Unowned
+from ledger.outcomes import Outcome
+from ledger.rejections import Code, Rejection
+from topology.envelopes import CommandMessage, encode_outcomes
+from topology.errors import Malformed
+
+MAX_COMMANDS: Final = 2000
+
+_IDLE_S: Final = 0.5
+
+_log = structlog.get_logger(__name__)
+
+Item = tuple[Partition, Delivery]
+
+
+class Lane:
+    """Applies what the partitions' buffers hold, one batch at a time."""
+
+    def __init__(self, writer: Writer, replies: ReplyPublisher, layout: int) -> None:
+        self._writer, self._replies, self._layout = writer, replies, layout
+        self._partitions: dict[int, Partition] = {}
+        self._arrived = asyncio.Event()
+        self._stopping = False
+        self._turn = 0
+
+    @property
+    def partitions(self) -> Sequence[Partition]:
+        """Those subscribed to, standbys included."""
+        return list(self._partitions.values())
+
+    def on_arrival(self) -> None:
+        """A partition has a new message, or was lost."""
+        self._arrived.set()
+
+    def add(self, partition: Partition) -> None:
+        self._partitions[partition.number] = partition
+
+    async def discard(self, partition: Partition) -> None:
+        """Stop using the partition: another process has it, or shall have it."""
+        if self._partitions.get(partition.number) is partition:
+            del self._partitions[partition.number]
+            self._writer.give_up(partition.number)
+        await partition.close()
+
+    def stop(self) -> None:
+        """Finish the batch at hand and return from ``run``."""
+        self._stopping = True
+        self._arrived.set()
+
+    async def run(self, housekeep: Callable[[], Awaitable[None]]) -> None:
+        """Apply batches until stopped; ``housekeep`` runs between them, as it shares the writer."""
+        while not self._stopping:
+            self._arrived.clear()
+            await housekeep()
+            for partition in self.partitions:
+                if partition.lost:
+                    await self.discard(partition)
+            items = self._gather()
+            if items:
+                await self._work(items)
+            else:
+                await self._wait()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(_IDLE_S):
+                await self._arrived.wait()
+        except TimeoutError:
+            return
+
+    def _gather(self) -> list[Item]:
+        """The next batch. A message that must go alone is a batch of its own."""
+        partitions = [p for p in self._partitions.values() if p.buffer]
+        for partition in partitions:
+            if partition.buffer[0].alone:
+                return [(partition, partition.buffer.popleft())]
+        self._turn += 1
+        start = self._turn % max(1, len(partitions))
+        items: list[Item] = []
+        total = 0
+        for partition in partitions[start:] + partitions[:start]:
+            while partition.buffer and not partition.buffer[0].alone:
+                commands = partition.buffer[0].commands
+                if items and total + commands > MAX_COMMANDS:
+                    break
+                items.append((partition, partition.buffer.popleft()))
+                total += commands
+        return items
+
+    async def _work(self, items: Sequence[Item]) -> None:
+        for partition in {p.number: p for p, _ in items}.values():
+            await self._own(partition)
+        items = [item for item in items if not item[0].lost]
+        if len(items) == 1 and isinstance(items[0][1].content, Malformed):
+            await self._park(items[0], items[0][1].content)
+        elif items:
+            await self._apply(items)
+
+    async def _own(self, partition: Partition) -> None:
+        """Take the epoch on a channel's first delivery, never again on the same channel."""
+        if partition.epoch is not None or partition.lost:
+            return
+        try:
+            partition.epoch = await applying.take_over(self._writer, partition)
+        except Unowned as error:
+            _log.error("partition.unowned", partition=partition.number, error=str(error))
+            await self.discard(partition)
+
+    async def _park(self, item: Item, error: Malformed) -> None:
+        partition, delivery = item
+        letter = dead_letters.of_message(
+            self._layout, partition.number, delivery.incoming.body, error
+        )
+        _log.error("lane.malformed", partition=partition.number, error=str(error))
+        await self._discard_lost(await applying.park(self._writer, letter))
+        await partition.ack(delivery)
+
+    async def _apply(self, items: Sequence[Item]) -> None:
+        started_s = time.monotonic()
+        batch = [a for partition, delivery in items for a in self._assign(partition, delivery)]
+        applied = await applying.apply(self._writer, batch)
+        await self._discard_lost(applied.lost)
+        self._reply(items, applied.outcomes)
+        for partition, delivery in {p.number: (p, d) for p, d in items}.values():
+            await partition.ack(delivery)
+        metrics.BATCH_COMMANDS.observe(len(batch))
+        metrics.BATCH_SECONDS.observe(time.monotonic() - started_s)
+        _count(items, applied.outcomes)
+
+    def _assign(self, partition: Partition, delivery: Delivery) -> Iterable[Assigned]:
+        content = delivery.readable
+        refused = None
+        if content.layout != self._layout:
+            refused = Rejection(
+                Code.UNAVAILABLE, "the partitions changed while the command was on its way"
+            )
+        for submission in content.submissions:
+            yield Assigned(partition.number, submission, refused)
+
+    def _reply(self, items: Sequence[Item], outcomes: Mapping[UUID, Outcome]) -> None:
+        """One message per producer; without the commands of partitions that were lost."""
+        by_queue: dict[str, list[Outcome]] = {}
+        for _, delivery in items:
+            content = delivery.readable
+            if content.reply_to is not None:
+                by_queue.setdefault(content.reply_to, []).extend(
+                    outcomes[s.command_id] for s in content.submissions if s.command_id in outcomes
+                )
+        for queue, decided in by_queue.items():
+            self._replies.put(queue, encode_outcomes(decided))
+
+    async def _discard_lost(self, lost: Iterable[int]) -> None:
+        for number in lost:
+            partition = self._partitions.get(number)
+            if partition is not None:
+                _log.warning("partition.lost", partition=number)
+                await self.discard(partition)
+
+
+def _count(items: Sequence[Item], outcomes: Mapping[UUID, Outcome]) -> None:
+    for _, delivery in items:
+        content: CommandMessage = delivery.readable
+        first = outcomes.get(content.submissions[0].command_id) if content.submissions else None
+        if first is not None:
+            waited = first.decided - content.sent
+            metrics.QUEUE_WAIT.observe(max(0.0, waited.total_seconds()))
+    results: dict[str, int] = {}
+    for outcome in outcomes.values():
+        result = outcome.result
+        name = result.code.value if isinstance(result, Rejection) else type(result).__name__
+        results[name] = results.get(name, 0) + 1
+    for name, count in results.items():
+        metrics.OUTCOMES.labels(result=name).inc(count)

@@ -1,0 +1,79 @@
+"""Telling gateways what became of their commands: best effort, on a connection of its own.
+
+The ack of a message never waits for its reply. A blocked broker stops reading from whoever
+publishes; if the ack had to wait for that, consumers could not drain the very queues that fill its
+memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final
+
+import structlog
+from aio_pika import DeliveryMode, Message
+from aio_pika.abc import AbstractChannel, AbstractConnection
+
+from consumers import metrics
+from topology import connections
+
+_MAX_MESSAGES: Final = 2000
+_PUBLISH_TIMEOUT_S: Final = 2.0
+_RECONNECT_S: Final = 0.5
+
+_log = structlog.get_logger(__name__)
+
+
+class ReplyPublisher:
+    """A bounded buffer and the task that empties it; what does not fit is dropped and counted."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._url, self._name = url, name
+        self._buffer: deque[tuple[str, bytes]] = deque()
+        self._arrived = asyncio.Event()
+
+    def put(self, queue: str, body: bytes) -> None:
+        """Send soon, or never."""
+        if len(self._buffer) >= _MAX_MESSAGES:
+            metrics.REPLIES_DROPPED.inc()
+            return
+        self._buffer.append((queue, body))
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        while True:
+            try:
+                connection = await connections.connect(self._url, self._name)
+                try:
+                    await self._publish_all(connection)
+                finally:
+                    await connections.close(connection)
+            except connections.BROKER_ERRORS as error:
+                _log.warning("replies.connection_failed", error=repr(error))
+            self._drop_all()
+            await asyncio.sleep(_RECONNECT_S)
+
+    async def _publish_all(self, connection: AbstractConnection) -> None:
+        channel = await connections.plain_channel(connection)
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            if connections.is_blocked(connection):
+                self._drop_all()
+            while self._buffer:
+                await self._publish(channel, *self._buffer.popleft())
+
+    async def _publish(self, channel: AbstractChannel, queue: str, body: bytes) -> None:
+        # Not mandatory: a reply queue that is gone has nobody behind it who waits for this message.
+        await channel.default_exchange.publish(
+            Message(body, delivery_mode=DeliveryMode.NOT_PERSISTENT),
+            queue,
+            mandatory=False,
+            timeout=_PUBLISH_TIMEOUT_S,
+        )
+
+    def _drop_all(self) -> None:
+        metrics.REPLIES_DROPPED.inc(len(self._buffer))
+        self._buffer.clear()

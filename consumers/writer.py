@@ -1,0 +1,74 @@
+"""The lane's one connection to PostgreSQL, and the fence under which it writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+import structlog
+
+from ledger import heads
+from ledger.database import connect_writer
+from ledger.execute import Fence
+
+_log = structlog.get_logger(__name__)
+
+
+class Writer:
+    """A connection that is opened again when it is gone, always under the same epochs."""
+
+    def __init__(self, dsn: str, layout: int) -> None:
+        self._dsn = dsn
+        self._layout = layout
+        self._epochs: dict[int, int] = {}
+        self._connection: asyncpg.Connection[Any] | None = None
+        self._lost: frozenset[int] = frozenset()
+
+    @property
+    def fence(self) -> Fence:
+        return Fence(self._layout, self._epochs)
+
+    def take_lost(self) -> frozenset[int]:
+        """Partitions found lost since the last call."""
+        lost, self._lost = self._lost, frozenset()
+        return lost
+
+    def give_up(self, partition: int) -> None:
+        """Forget the epoch: the partition's channel is closed."""
+        self._epochs.pop(partition, None)
+
+    async def take_over(self, partition: int) -> int:
+        """Become the partition's owner; raises ``heads.Unowned`` or a database error."""
+        epoch = await heads.take_over(await self.connection(), self._layout, partition)
+        self._epochs[partition] = epoch
+        _log.info("partition.taken_over", partition=partition, epoch=epoch)
+        return epoch
+
+    async def connection(self) -> asyncpg.Connection[Any]:
+        """The connection, opened anew where it was lost. Raises what connecting raises.
+
+        After it was lost, no transaction of the old one can still commit: the head rows have been
+        locked under the old epochs, which waits for the old backend. What that transaction did can
+        be read now, and a command it decided is only answered when it is run again.
+        """
+        if self._connection is None or self._connection.is_closed():
+            connection = await connect_writer(self._dsn)
+            try:
+                lost = await heads.reown(connection, self.fence)
+            except BaseException:
+                connection.terminate()
+                raise
+            for partition in lost:
+                self.give_up(partition)
+            self._lost |= lost
+            self._connection = connection
+        return self._connection
+
+    def drop(self) -> None:
+        """Throw the connection away: its server has become one that cannot be written to."""
+        if self._connection is not None:
+            self._connection.terminate()
+
+    async def close(self) -> None:
+        if self._connection is not None and not self._connection.is_closed():
+            await self._connection.close(timeout=3)
