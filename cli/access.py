@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
+from pydantic import ValidationError
+
 from cli.servers import postgres, rabbitmq, rabbitmq_conf
-from cli.servers.kept import Kept
+from cli.servers.kept import Kept, read_json, write_json
 from topology.settings import PREFIX, Settings
 
 DATABASE_FIELDS = ("database_url", "database_url_writer", "database_url_reader")
@@ -39,6 +43,21 @@ class Access:
         }
 
 
+class BadSettings(Exception):
+    """One line per ``SOV_…`` variable that cannot be used."""
+
+
+def store(ways: Access, path: Path) -> None:
+    """For the other commands: `status` in another shell asks the servers that `up` was given."""
+    write_json(path, {**asdict(ways), "private": sorted(ways.private)}, secret=True)
+
+
+def stored(path: Path) -> Access | None:
+    """What the last `up` used, or None before the first."""
+    known = read_json(path)
+    return msgspec.convert(known, Access) if known else None
+
+
 def without_urls(environment: Mapping[str, str]) -> dict[str, str]:
     """``environment`` for a child, to which its own URLs alone are then added."""
     ours = {_name(field) for field in (*DATABASE_FIELDS, *AMQP_FIELDS)}
@@ -49,10 +68,18 @@ def settings_here(environment: Mapping[str, str], kept: Kept) -> Settings:
     """The settings, where a URL that is our own private server's counts as unset.
 
     So ``eval "$(./sov env)"`` in a shell does not make the next ``./sov up`` take its own servers
-    for somebody else's.
+    for somebody else's. Raises ``BadSettings``.
     """
     own = dict.fromkeys(own_fields(environment, kept))
-    return Settings(**own)
+    try:
+        return Settings(**own)
+    except ValidationError as problem:
+        raise BadSettings(
+            "\n".join(
+                f"{_name(str(error['loc'][0]))}: {error['msg']}" if error["loc"] else error["msg"]
+                for error in problem.errors()
+            )
+        ) from None
 
 
 def own_fields(environment: Mapping[str, str], kept: Kept) -> frozenset[str]:

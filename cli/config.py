@@ -6,12 +6,13 @@ import os
 from collections.abc import Mapping
 
 import click
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from cli.access import (
     AMQP_FIELDS,
     DATABASE_FIELDS,
     Access,
+    BadSettings,
     access,
     own_fields,
     private_names,
@@ -30,7 +31,7 @@ def command() -> None:
     here = home(os.environ)
     try:
         settings = settings_here(os.environ, here.kept)
-    except ValidationError as problem:
+    except BadSettings as problem:
         raise click.ClickException(str(problem)) from None
     for name, value, source, description in rows(os.environ, settings, here.kept):
         click.echo(f"{name}={value}  # {source}: {description}")

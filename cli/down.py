@@ -10,7 +10,7 @@ import time
 
 import click
 
-from cli.access import settings_here
+from cli.access import own_fields
 from cli.home import Home, compose_file, home
 from cli.servers import places, postgres, processes, provide
 from cli.servers.docker import ComposeServer
@@ -47,7 +47,9 @@ def command(wipe: bool) -> None:
 def _refuse_foreign_database(here: Home) -> None:
     """What is deleted must be ours: a database given by URL belongs to somebody else."""
     snapshot = state.read(here.state_file)
-    given = settings_here(os.environ, here.kept).database_url is not None
+    given = os.environ.get("SOV_DATABASE_URL") and "database_url" not in own_fields(
+        os.environ, here.kept
+    )
     if given or (snapshot is not None and postgres.NAME not in snapshot.private):
         raise click.ClickException(
             "--wipe is refused: the database was given by SOV_DATABASE_URL, so it is not ours to"
@@ -99,6 +101,7 @@ def _wipe(here: Home) -> None:
     places.remove(here.folder, provide.BOTH, here.kept)
     here.kept.forget_secrets_and_places()
     here.keys_file.unlink(missing_ok=True)
+    here.access_file.unlink(missing_ok=True)
     here.state_file.unlink(missing_ok=True)
     shutil.rmtree(here.log_folder, ignore_errors=True)
 

@@ -7,7 +7,7 @@ import shlex
 
 import click
 
-from cli.access import access, settings_here
+from cli.access import stored
 from cli.home import home
 from cli.servers.kept import read_json
 from cli.supervision import state
@@ -20,10 +20,10 @@ def command() -> None:
     """Print `export NAME=value` lines."""
     here = home(os.environ)
     snapshot = state.read(here.state_file)
+    ways = stored(here.access_file)
     keys = read_json(here.keys_file)
-    if snapshot is None or any(name not in keys for name in KEYS):
+    if snapshot is None or ways is None or any(name not in keys for name in KEYS):
         raise click.ClickException("there is nothing to print yet: run ./sov up first")
-    ways = access(settings_here(os.environ, here.kept), here.kept)
     values = {
         "SOV_URL": snapshot.url,
         **{f"SOV_KEY_{name.upper()}": str(keys[name]) for name in KEYS},

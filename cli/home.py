@@ -38,6 +38,11 @@ class Home:
         return self.folder / "keys.json"
 
     @property
+    def access_file(self) -> Path:
+        """The URLs that the last `up` used, readable by us alone."""
+        return self.folder / "access.json"
+
+    @property
     def log_folder(self) -> Path:
         return self.folder / "log"
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from cli import probes
-from cli.access import access, settings_here
+from cli.access import stored
 from cli.home import Home
 from cli.servers import rabbitmq, rabbitmq_conf
 from cli.servers.kept import Kept
@@ -49,9 +48,10 @@ async def look(here: Home) -> Overview:
     """Ask everybody, each within two seconds. Never raises for what does not answer."""
     snapshot = state.read(here.state_file)
     if snapshot is None or not snapshot.is_alive():
-        return _nothing_runs(snapshot)
-    kept = here.kept
-    ways = access(settings_here(os.environ, kept), kept)
+        return _nothing_asked(snapshot, "down")
+    ways = stored(here.access_file)
+    if ways is None:  # the first start is not that far yet
+        return _nothing_asked(snapshot, "degraded")
     database = await probes.database(ways.owner)
     queues = {
         partition: queue_name(database.layout or 1, partition)
@@ -59,7 +59,7 @@ async def look(here: Home) -> Overview:
     }
     (problem, depths), alarms = await asyncio.gather(
         probes.depths(ways.administrator, list(queues.values())),
-        _alarms(kept, rabbitmq.NAME in ways.private),
+        _alarms(here.kept, rabbitmq.NAME in ways.private),
     )
     broker: dict[str, Value] = {"reachable": not problem, "alarms": alarms, "problem": problem}
     return Overview(
@@ -84,11 +84,14 @@ def queue_name(layout: int, partition: int) -> str:
     return f"commands.{layout}.p{partition:03}"
 
 
-def _nothing_runs(snapshot: Snapshot | None) -> Overview:
+def _nothing_asked(snapshot: Snapshot | None, condition: Condition) -> Overview:
     silent: dict[str, Value] = {"reachable": None, "problem": "not asked"}
     return Overview(
-        condition="down",
-        supervisor={"pid": None, "phase": snapshot.phase if snapshot else "stopped"},
+        condition=condition,
+        supervisor={
+            "pid": snapshot.pid if snapshot and condition != "down" else None,
+            "phase": snapshot.phase if snapshot else "stopped",
+        },
         processes=[],
         partitions=[],
         broker={**silent, "alarms": UNKNOWN},

@@ -7,6 +7,7 @@ import base64
 import http.client
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import aio_pika
 import asyncpg
@@ -54,6 +55,7 @@ async def depths(url: str, queues: Sequence[str]) -> tuple[str, dict[str, Depth]
     found: dict[str, Depth] = {}
     try:
         async with asyncio.timeout(LIMIT_S):
+            await _knock(url)
             connection = await aio_pika.connect(url, timeout=LIMIT_S)
             try:
                 for queue in queues:
@@ -83,6 +85,14 @@ async def _layout(connection: asyncpg.Connection) -> tuple[int | None, int | Non
         "SELECT layout, partitions FROM sov.layouts ORDER BY layout DESC LIMIT 1"
     )
     return (row["layout"], row["partitions"]) if row else (None, None)
+
+
+async def _knock(url: str) -> None:
+    """Raises ``OSError`` where nobody listens; the client library would warn and log besides."""
+    parts = urlsplit(url)
+    port = parts.port or (5671 if parts.scheme == "amqps" else 5672)
+    _, writer = await asyncio.open_connection(parts.hostname, port)
+    writer.close()
 
 
 async def _depth(connection: aio_pika.abc.AbstractConnection, queue: str) -> Depth:

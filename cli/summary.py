@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from urllib.parse import urlsplit, urlunsplit
 
-from cli.access import access, settings_here
+from cli.access import stored
 from cli.home import Home
 from cli.supervision import state
 from cli.supervision.state import Snapshot
@@ -13,17 +12,18 @@ from cli.supervision.state import Snapshot
 
 def summary(here: Home, snapshot: Snapshot) -> str:
     """Several lines for a person."""
-    ways = access(settings_here(os.environ, here.kept), here.kept)
-    return "\n".join(
-        (
-            "Store of Value is up",
-            f"  HTTP      {snapshot.url}  (documentation: {snapshot.url}/docs)",
+    ways = stored(here.access_file)
+    lines = [
+        "Store of Value is up",
+        f"  HTTP      {snapshot.url}  (documentation: {snapshot.url}/docs)",
+    ]
+    if ways is not None:
+        lines += [
             f"  database  {masked(ways.owner)}",
             f"  broker    {masked(ways.administrator)}",
-            f"  logs      {here.log_folder}",
-            '  keys      eval "$(./sov env)"',
-        )
-    )
+        ]
+    lines += [f"  logs      {here.log_folder}", '  keys      eval "$(./sov env)"']
+    return "\n".join(lines)
 
 
 def already_running(here: Home) -> str:

@@ -9,10 +9,9 @@ import signal
 import sys
 
 import click
-from pydantic import ValidationError
 
 from cli import detached, listening, plans, provision
-from cli.access import Access, access, private_names, settings_here
+from cli.access import Access, BadSettings, access, private_names, settings_here, store
 from cli.home import Home, compose_file, home
 from cli.listening import CannotListen
 from cli.provision import Provisioning
@@ -45,7 +44,7 @@ def command(detach: bool) -> None:
     try:
         settings = settings_here(os.environ, here.kept)
         asyncio.run(_foreground(here, settings))
-    except (ServerUnavailable, CannotListen, ValidationError, OSError) as problem:
+    except (ServerUnavailable, CannotListen, BadSettings, OSError) as problem:
         raise click.ClickException(str(problem)) from None
 
 
@@ -66,6 +65,7 @@ async def _foreground(here: Home, settings: Settings) -> None:
 
     async def prepare() -> list[Plan]:
         ways = access(settings, here.kept)
+        store(ways, here.access_file)
         await provision.provision(_needs(here, settings, ways))
         return plans.for_machine(here, settings, ways, opened.fileno())
 

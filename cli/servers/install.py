@@ -49,7 +49,7 @@ async def with_apt(packages: Sequence[str], say: Say) -> None:
     say(f"installing {' and '.join(packages)} with apt-get, without starting any service")
     async with AsyncExitStack() as guards:
         for path, text in GUARDS.items():
-            await guards.enter_async_context(_file(prefix, path, text))
+            await guards.enter_async_context(guard(prefix, path, text))
         code, output = await _apt_install(prefix, packages)
         if code != 0:
             say("refreshing apt's package lists")
@@ -75,7 +75,7 @@ async def _apt_install(prefix: tuple[str, ...], packages: Sequence[str]) -> tupl
 
 
 @asynccontextmanager
-async def _file(prefix: tuple[str, ...], path: Path, text: str) -> AsyncIterator[None]:
+async def guard(prefix: tuple[str, ...], path: Path, text: str) -> AsyncIterator[None]:
     """``path`` with ``text`` for the time of the block; somebody else's file is left as it is."""
     if _is_foreign(path):
         yield

@@ -133,6 +133,8 @@ class PostgresServer:
             )
         finally:
             password_file.unlink()
+        with (fresh / "postgresql.conf").open("a") as conf:
+            conf.write(f"\ninclude = '{postgres_conf.FILE}'\n")
         fresh.rename(self._data)
 
     async def _as_server(self, *arguments: str) -> None:
@@ -172,7 +174,7 @@ class PostgresServer:
         log_folder = places.make_folder(self._place / "log", self._who)
         memory_mib = postgres_conf.machine_memory_mib()
         conf = postgres_conf.render(port, log_folder, memory_mib)
-        places.write_file(self._data / "postgresql.conf", conf, self._who)
+        places.write_file(self._data / postgres_conf.FILE, conf, self._who)
         places.write_file(self._data / "pg_hba.conf", postgres_conf.HBA, self._who)
         with (log_folder / "start.log").open("wb") as log:
             self._child = subprocess.Popen(

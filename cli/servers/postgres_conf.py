@@ -1,10 +1,15 @@
-"""The configuration of a private PostgreSQL, whole: the package's own file is never read."""
+"""The configuration of a private PostgreSQL.
+
+It is included at the end of the file that initdb wrote, whose tested values (which kind of shared
+memory works here) stay.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+FILE = "sov.conf"
 MEBIBYTE = 1024 * 1024
 
 # Loopback and a password, for everybody; no sockets, no other network, no trust.
@@ -18,7 +23,7 @@ def machine_memory_mib() -> int:
 
 
 def render(port: int, log_folder: Path, memory_mib: int) -> str:
-    """``postgresql.conf`` for a ledger on a machine it shares with everything else."""
+    """``sov.conf`` for a ledger on a machine it shares with everything else."""
     # An eighth, not the usual quarter: broker, gateways and consumers live here too.
     shared_mib = max(64, min(1024, memory_mib // 8))
     cache_mib = max(128, memory_mib // 2)

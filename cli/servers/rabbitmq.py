@@ -13,7 +13,7 @@ from types import MappingProxyType
 import aio_pika
 from aio_pika.exceptions import AMQPError
 
-from cli.servers import places, postgres_conf, processes, rabbitmq_conf
+from cli.servers import places, ports, postgres_conf, processes, rabbitmq_conf
 from cli.servers.binaries import RabbitmqPrograms
 from cli.servers.failures import ServerUnavailable
 from cli.servers.kept import Kept
@@ -28,6 +28,7 @@ _DISTRIBUTION_PORT, _EPMD_PORT = "rabbitmq-distribution", "rabbitmq-epmd"
 _NODE = "sov@localhost"
 _START_LIMIT_S = 90.0
 _STOP_LIMIT_S = 30.0
+_BOOTING_STOP_LIMIT_S = 2.0
 
 
 class RabbitmqServer:
@@ -74,7 +75,10 @@ class RabbitmqServer:
 
     async def stop(self) -> None:
         """Shut down in an orderly way (6 s); returns when no process of it is left."""
-        await self._stop((signal.SIGTERM, _STOP_LIMIT_S), (signal.SIGKILL, 5.0))
+        # While it boots it heeds no SIGTERM, and has promised nobody anything yet.
+        listens = not ports.is_free(self._kept.port(PORT) or 0)
+        patience_s = _STOP_LIMIT_S if listens else _BOOTING_STOP_LIMIT_S
+        await self._stop((signal.SIGTERM, patience_s), (signal.SIGKILL, 5.0))
 
     async def kill(self) -> None:
         """As if the power failed; returns when no process of it is left."""

@@ -119,8 +119,12 @@ class Supervisor:
             async with asyncio.TaskGroup() as group:
                 for watched in self._servers:
                     group.create_task(self._first_start(watched))
-        except* ServerUnavailable as failures:
-            raise ServerUnavailable("\n".join(map(str, failures.exceptions))) from None
+        except ExceptionGroup as failures:
+            unavailable, others = failures.split(ServerUnavailable)
+            if unavailable is None or others is not None:
+                raise
+            reasons = "\n".join(str(failure) for failure in unavailable.exceptions)
+            raise ServerUnavailable(reasons) from None
         for plan in await self._prepare():
             environment = {
                 **plan.environment,

@@ -129,8 +129,9 @@ async def test_env_can_be_evaluated_and_its_servers_still_count_as_ours(
 
 
 async def test_secrets_are_for_us_alone(installation: Installation) -> None:
-    secret = [installation.home.keys_file, installation.home.folder / "passwords.json"]
-    assert [path.stat().st_mode & 0o777 for path in secret] == [0o600, 0o600]
+    home = installation.home
+    for path in (home.keys_file, home.access_file, home.folder / "passwords.json"):
+        assert path.stat().st_mode & 0o777 == 0o600
     readable = installation.home.state_file.read_text()
     assert "password" not in readable
 

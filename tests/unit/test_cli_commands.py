@@ -1,0 +1,59 @@
+"""The table of commands, and what each of them promises before it touches anything."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+
+from cli.__main__ import COMMANDS, main
+from cli.home import path_for_children
+from cli.plans import counts
+from cli.test import environment_of_tests
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_of_the_table_is_there(name: str) -> None:
+    assert isinstance(main, click.Group)
+    assert main.get_command(click.Context(main), name) is not None
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    assert isinstance(main, click.Group)
+    assert main.get_command(click.Context(main), "nonsense") is None
+
+
+def test_help_imports_no_library_that_takes_its_time() -> None:
+    code = "import cli.__main__, sys; print([m for m in sys.modules if '.' not in m])"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code],
+        env=path_for_children({}),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert not {"'asyncpg'", "'aio_pika'", "'fastapi'", "'pydantic'"} & set(
+        loaded[1:-2].split(", ")
+    )
+
+
+@pytest.mark.parametrize(
+    ("cores", "gateways", "consumers"), [(1, 1, 1), (2, 1, 1), (4, 2, 1), (8, 4, 2), (64, 8, 8)]
+)
+def test_processes_follow_the_cores(cores: int, gateways: int, consumers: int) -> None:
+    assert counts(cores) == (gateways, consumers)
+
+
+def test_tests_never_see_the_servers_of_the_running_system() -> None:
+    given = {
+        "SOV_DATABASE_URL": "x",
+        "SOV_HOME": "x",
+        "SOV_TEST_SERVERS": "private",
+        "PATH": "/bin",
+    }
+    assert set(environment_of_tests(given)) == {
+        *("SOV_TEST_SERVERS", "PATH"),
+        *path_for_children({}),
+    }
