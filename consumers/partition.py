@@ -8,6 +8,7 @@ after is a new object with a new channel and a new epoch.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ class Delivery:
 
     incoming: AbstractIncomingMessage
     content: CommandMessage | Malformed
+    arrived_s: float
 
     @property
     def commands(self) -> int:
@@ -86,7 +88,7 @@ class Partition:
             content = decode_commands(message.body)
         except Malformed as error:
             content = error
-        self.buffer.append(Delivery(message, content))
+        self.buffer.append(Delivery(message, content, time.monotonic()))
         self.on_arrival()
 
     def _on_channel_closed(self, *_: object) -> None:

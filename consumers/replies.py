@@ -8,7 +8,6 @@ memory.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Final
 
 import structlog
@@ -21,6 +20,7 @@ from topology import connections
 _MAX_MESSAGES: Final = 2000
 _PUBLISH_TIMEOUT_S: Final = 2.0
 _RECONNECT_S: Final = 0.5
+_FLUSH_S: Final = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -30,16 +30,22 @@ class ReplyPublisher:
 
     def __init__(self, url: str, name: str) -> None:
         self._url, self._name = url, name
-        self._buffer: deque[tuple[str, bytes]] = deque()
-        self._arrived = asyncio.Event()
+        self._waiting: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_MAX_MESSAGES)
 
     def put(self, queue: str, body: bytes) -> None:
         """Send soon, or never."""
-        if len(self._buffer) >= _MAX_MESSAGES:
+        try:
+            self._waiting.put_nowait((queue, body))
+        except asyncio.QueueFull:
             metrics.REPLIES_DROPPED.inc()
+
+    async def flush(self) -> None:
+        """Wait a moment for what is still to be sent."""
+        try:
+            async with asyncio.timeout(_FLUSH_S):
+                await self._waiting.join()
+        except TimeoutError:
             return
-        self._buffer.append((queue, body))
-        self._arrived.set()
 
     async def run(self) -> None:
         """Publish until cancelled."""
@@ -58,12 +64,14 @@ class ReplyPublisher:
     async def _publish_all(self, connection: AbstractConnection) -> None:
         channel = await connections.plain_channel(connection)
         while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            if connections.is_blocked(connection):
-                self._drop_all()
-            while self._buffer:
-                await self._publish(channel, *self._buffer.popleft())
+            queue, body = await self._waiting.get()
+            try:
+                if connections.is_blocked(connection):
+                    metrics.REPLIES_DROPPED.inc()
+                else:
+                    await self._publish(channel, queue, body)
+            finally:
+                self._waiting.task_done()
 
     async def _publish(self, channel: AbstractChannel, queue: str, body: bytes) -> None:
         # Not mandatory: a reply queue that is gone has nobody behind it who waits for this message.
@@ -75,5 +83,7 @@ class ReplyPublisher:
         )
 
     def _drop_all(self) -> None:
-        metrics.REPLIES_DROPPED.inc(len(self._buffer))
-        self._buffer.clear()
+        while not self._waiting.empty():
+            self._waiting.get_nowait()
+            self._waiting.task_done()
+            metrics.REPLIES_DROPPED.inc()

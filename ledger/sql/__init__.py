@@ -106,6 +106,13 @@ class DeadLetters(_Statements):
     show: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Relay(_Statements):
+    claim: str
+    advance: str
+    oldest: str
+
+
 DEAD_LETTERS = DeadLetters.load("dead_letters")
 DEPLOYMENT = Deployment.load("deployment")
 EXECUTE = Execute.load("execute")
@@ -113,3 +120,4 @@ HEADS = Heads.load("heads")
 KEYS = Keys.load("keys")
 LOOKUP = Lookup.load("lookup")
 READS = Reads.load("reads")
+RELAY = Relay.load("relay")

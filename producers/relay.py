@@ -1,0 +1,153 @@
+"""The event relay: the outcome log told to subscribers.
+
+At least once and in order per partition: events are published with confirms, then the cursor moves,
+in one transaction that holds it. A relay that dies in between tells the same events again, under
+the same numbers. Not mandatory: an exchange without subscribers is no fault.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+import structlog
+from aio_pika import DeliveryMode, Message
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
+
+from ledger import lookup
+from ledger.database import connect_writer
+from ledger.deployment import Deployment
+from ledger.events import Event, events_of
+from ledger.outcomes import Outcome
+from ledger.sql import RELAY as SQL
+from producers import metrics
+from topology import connections, names
+from topology.command_ids import CommandIds
+from topology.deadlines import CONFIRM_TIMEOUT_S
+from topology.documents import Documents
+
+_OUTCOMES_AT_A_TIME: Final = 500
+_IDLE_S: Final = 0.1
+_RETRY_S: Final = 1.0
+_DATABASE_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError)
+
+_log = structlog.get_logger(__name__)
+_encoder = msgspec.json.Encoder()
+
+
+class Relay:
+    """Publishes the events of all partitions, as far as no other relay is at one."""
+
+    def __init__(self, dsn: str, url: str, deployment: Deployment) -> None:
+        self._dsn, self._url = dsn, url
+        self._documents = Documents(CommandIds(deployment.command_id_secret))
+        self._stopping = asyncio.Event()
+        self._connected = False
+        self._behind_s = 0.0
+
+    @property
+    def ready(self) -> bool:
+        return self._connected
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def report(self) -> Mapping[str, object]:
+        return {"connected": self._connected, "behind_s": round(self._behind_s, 3)}
+
+    async def run(self) -> None:
+        """Relay until stopped, through losses of either server."""
+        while not self._stopping.is_set():
+            try:
+                await self._relay()
+            except* (*connections.BROKER_ERRORS, *_DATABASE_ERRORS) as errors:
+                _log.warning("relay.interrupted", errors=[repr(e) for e in errors.exceptions])
+            self._connected = False
+            await self._pause(_RETRY_S)
+
+    async def _relay(self) -> None:
+        database = await connect_writer(self._dsn)
+        try:
+            # The confirms of a whole stretch are awaited inside one transaction.
+            await database.execute("SET idle_in_transaction_session_timeout = '10s'")
+            broker = await connections.connect(self._url, "relay")
+            try:
+                exchange = await self._exchange(broker)
+                self._connected = True
+                await self._follow(database, exchange, broker)
+            finally:
+                await connections.close(broker)
+        finally:
+            await database.close(timeout=3)
+
+    async def _exchange(self, broker: AbstractConnection) -> AbstractExchange:
+        channel: AbstractChannel = await connections.confirmed_channel(broker)
+        return await channel.get_exchange(names.EVENTS_EXCHANGE, ensure=True)
+
+    async def _follow(
+        self, database: asyncpg.Connection, exchange: AbstractExchange, broker: AbstractConnection
+    ) -> None:
+        while not self._stopping.is_set():
+            told = 0
+            if not connections.is_blocked(broker):
+                told = await self._tell(database, exchange)
+            await self._measure(database)
+            if told == 0:
+                await self._pause(_IDLE_S)
+
+    async def _tell(self, database: asyncpg.Connection, exchange: AbstractExchange) -> int:
+        """A stretch of every partition that no other relay is at; answers how many outcomes."""
+        async with database.transaction():
+            stretches = [
+                await lookup.outcome_range(database, partition, number + 1, _OUTCOMES_AT_A_TIME)
+                for partition, number in await database.fetch(SQL.claim)
+            ]
+            async with asyncio.TaskGroup() as publishing:
+                for outcomes in stretches:
+                    publishing.create_task(self._publish(exchange, outcomes))
+            for outcomes in filter(None, stretches):
+                last = outcomes[-1]
+                await database.execute(SQL.advance, last.partition, last.number)
+        return sum(map(len, stretches))
+
+    async def _publish(self, exchange: AbstractExchange, outcomes: Sequence[Outcome]) -> None:
+        """One partition's events, each confirmed before the next: a queue that refuses one and
+        takes the following would break the order."""
+        for outcome in outcomes:
+            for event in events_of(outcome):
+                await self._publish_one(exchange, outcome, event)
+
+    async def _publish_one(
+        self, exchange: AbstractExchange, outcome: Outcome, event: Event
+    ) -> None:
+        body: dict[str, Any] = self._documents.event(event, outcome.partition, outcome.decided)
+        await exchange.publish(
+            Message(
+                _encoder.encode(body),
+                content_type="application/json",
+                delivery_mode=DeliveryMode.PERSISTENT,
+                type=event.type,
+            ),
+            names.event_key(event.type, outcome.partition),
+            mandatory=False,
+            timeout=CONFIRM_TIMEOUT_S,
+        )
+        metrics.EVENTS.labels(type=event.type).inc()
+
+    async def _measure(self, database: asyncpg.Connection) -> None:
+        oldest = await database.fetchval(SQL.oldest)
+        self._behind_s = (
+            0.0 if oldest is None else max(0.0, (datetime.now(UTC) - oldest).total_seconds())
+        )
+        metrics.EVENTS_BEHIND.set(self._behind_s)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return

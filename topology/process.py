@@ -1,0 +1,84 @@
+"""How every process of the system lives: start, beat, serve until told to stop, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from topology.vitals import Vitals
+
+
+class Program(Protocol):
+    """What a process does once it has started."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it does its work by now."""
+
+    def report(self) -> Mapping[str, object]:
+        """What ``./sov status`` shows of it; called once a second."""
+
+    async def run(self) -> None:
+        """Work until ``stop``; an exception ends the process."""
+
+    def stop(self) -> None:
+        """Finish what is at hand, so that ``run`` returns soon."""
+
+
+async def live(start: Callable[[], Awaitable[Program]], vitals: Vitals) -> None:
+    """Start the program and run it until SIGTERM or SIGINT; returns when it has drained.
+
+    ``start`` may wait for servers as long as it takes: the process beats meanwhile. Raises what the
+    program raises.
+    """
+    life = _Life(vitals)
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    stopping = asyncio.create_task(stopped.wait())
+    beating = asyncio.create_task(vitals.run(life.report))
+    starting = asyncio.ensure_future(start())
+    try:
+        if not await _finished(starting, stopping, beating):
+            return
+        life.program = program = starting.result()
+        running = asyncio.create_task(program.run())
+        if not await _finished(running, stopping, beating):
+            vitals.stopping()
+            program.stop()
+        await running
+    finally:
+        for task in (starting, stopping, beating):
+            task.cancel()
+        vitals.close()
+
+
+class _Life:
+    """Reports for the program, and says once that it is ready."""
+
+    def __init__(self, vitals: Vitals) -> None:
+        self.program: Program | None = None
+        self._vitals = vitals
+        self._announced = False
+
+    def report(self) -> Mapping[str, object]:
+        if self.program is None:
+            return {"ready": False}
+        if self.program.ready and not self._announced:
+            self._announced = True
+            self._vitals.ready()
+        return {"ready": self.program.ready, **self.program.report()}
+
+
+async def _finished(
+    work: asyncio.Future[Program] | asyncio.Task[None],
+    stopping: asyncio.Task[bool],
+    beating: asyncio.Task[None],
+) -> bool:
+    """Wait for the work; False where the process was told to stop first."""
+    await asyncio.wait({work, stopping, beating}, return_when=asyncio.FIRST_COMPLETED)
+    if beating.done():
+        beating.result()
+    return work.done()
