@@ -46,7 +46,10 @@ async def test_without_any_way_every_option_is_listed(
         assert option in str(raised.value)
 
 
-def test_the_newest_release_wins(tmp_path: Path) -> None:
+def test_the_newest_release_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    erlang = tmp_path / "erl"
+    erlang.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
     for version in ("3.9.29", "3.10.8", "3.13.7", "3.12.14"):
         program = tmp_path / f"rabbitmq_server-{version}" / "sbin" / "rabbitmq-server"
         program.parent.mkdir(parents=True)
@@ -56,7 +59,10 @@ def test_the_newest_release_wins(tmp_path: Path) -> None:
     assert "3.13.7" in str(found.server)
 
 
-def test_the_newest_major_wins_by_what_the_program_says(tmp_path: Path) -> None:
+def test_the_newest_major_wins_by_what_the_program_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
     for folder, version in (("a", "13.4"), ("b", "17.2 (Debian 17.2-1)"), ("c", "9.6")):
         for program in ("postgres", "initdb"):
             path = tmp_path / folder / "bin" / program

@@ -15,6 +15,7 @@ from aio_pika.exceptions import AMQPConnectionError
 from aiormq.exceptions import ChannelAccessRefused
 
 from cli import probes
+from cli.home import compose_file
 from cli.servers import binaries, postgres, processes, provide, rabbitmq, rabbitmq_conf
 from cli.servers.kept import Kept
 from cli.servers.postgres import PostgresServer
@@ -57,9 +58,13 @@ async def installation() -> AsyncIterator[Installation]:
     folder = await asyncio.to_thread(temporary_folder, "sov test é ")
     found = Installation(folder)
     try:
+        # Installs what is missing: a machine without the programs is no reason to skip.
+        found.made += await provide.provide(
+            folder, found.kept, found.said.append, compose_file=compose_file()
+        )
         async with asyncio.TaskGroup() as group:
-            group.create_task(found.postgres().start())
-            group.create_task(found.rabbitmq().start())
+            for server in found.made:
+                group.create_task(server.start())
         yield found
     finally:
         await reap(folder)
