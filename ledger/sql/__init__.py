@@ -113,6 +113,35 @@ class Relay(_Statements):
     oldest: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Audit(_Statements):
+    transfers_have_both_entries: str
+    entries_have_their_transfer: str
+    currencies_sum_to_zero: str
+    transfers_stay_in_their_currency: str
+    balances_are_the_sum_of_entries: str
+    entries_follow_each_other: str
+    available_balances_hold: str
+    closed_wallets_are_empty: str
+    reversals_stay_within_their_original: str
+    keys_are_used_once: str
+    commands_have_one_outcome: str
+    movements_have_their_outcome: str
+    outcomes_have_their_movement: str
+    releases_have_their_cause: str
+    wallets_are_as_last_recorded: str
+    outcomes_are_numbered: str
+    heads_stand_at_the_end: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Chains(_Statements):
+    partitions: str
+    links: str
+
+
+AUDIT = Audit.load("audit")
+CHAINS = Chains.load("chains")
 DEAD_LETTERS = DeadLetters.load("dead_letters")
 DEPLOYMENT = Deployment.load("deployment")
 EXECUTE = Execute.load("execute")
