@@ -5,11 +5,19 @@ Three steps, each idempotent, each belonging to another package: run at every ``
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from asyncpg import Connection
+
 from cli.access import Access
-from ledger import migrate
+from cli.servers.kept import read_json, write_json
+from ledger import keys, migrate
+from ledger.database import connect_owner
+from ledger.keys import Scope
+from topology.declare import declare_from_books
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +52,28 @@ async def _schema_and_roles(needs: Provisioning) -> None:
 
 
 async def _queues(needs: Provisioning) -> None:
-    """WIRE: ``topology.declare.declare_from_books(owner, administrator)``."""
+    await declare_from_books(needs.access.administrator, needs.access.owner)
 
 
 async def _api_keys(needs: Provisioning) -> None:
-    """WIRE: ``ledger.keys.ensure``; write ``{"eclipse": key, ...}`` with ``kept.write_json(...,
-    secret=True)`` to ``needs.keys_file``."""
+    """One key per scope, kept as long as the books know it and it is valid."""
+    kept = read_json(needs.keys_file)
+    connection = await connect_owner(needs.access.owner)
+    try:
+        now = datetime.now(UTC)
+        valid = {k.secret_hash for k in await keys.load_all(connection) if k.is_valid_at(now)}
+        for scope in Scope:
+            if keys.hash_secret(str(kept.get(scope.value))) not in valid:
+                kept[scope.value] = await _create_key(connection, scope)
+                write_json(needs.keys_file, kept, secret=True)
+    finally:
+        await connection.close()
+
+
+async def _create_key(connection: Connection, scope: Scope) -> str:
+    try:
+        return await keys.create(connection, scope.value, [scope])
+    except keys.KeyNameTaken:
+        # Another installation shares the books and made its keys first; they cannot be read back.
+        name = f"{scope.value}-{secrets.token_hex(3)}"
+        return await keys.create(connection, name, [scope])
