@@ -14,6 +14,8 @@ from cli.servers import rabbitmq, rabbitmq_conf
 from cli.servers.kept import Kept
 from cli.supervision import state
 from cli.supervision.state import ProcessView, Snapshot
+from ledger.deployment import Layout
+from topology.names import command_queue
 
 Condition = Literal["ready", "degraded", "down"]
 EXIT_CODES: Mapping[Condition, int] = {"ready": 0, "degraded": 1, "down": 3}
@@ -53,10 +55,7 @@ async def look(here: Home) -> Overview:
     if ways is None:  # the first start is not that far yet
         return _nothing_asked(snapshot, "degraded")
     database = await probes.database(ways.owner)
-    queues = {
-        partition: queue_name(database.layout or 1, partition)
-        for partition in range(database.partitions or 0)
-    }
+    queues = _queues(database.layout)
     (problem, depths), alarms = await asyncio.gather(
         probes.depths(ways.administrator, list(queues.values())),
         _alarms(here.kept, rabbitmq.NAME in ways.private),
@@ -80,8 +79,10 @@ async def look(here: Home) -> Overview:
     )
 
 
-def queue_name(layout: int, partition: int) -> str:
-    return f"commands.{layout}.p{partition:03}"
+def _queues(layout: Layout | None) -> dict[int, str]:
+    if layout is None:
+        return {}
+    return {each: command_queue(layout.number, each) for each in range(layout.partitions)}
 
 
 def _nothing_asked(snapshot: Snapshot | None, condition: Condition) -> Overview:

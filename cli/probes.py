@@ -13,6 +13,9 @@ import aio_pika
 import asyncpg
 from aio_pika.exceptions import AMQPError, ChannelClosed
 
+from ledger.database import connect_owner
+from ledger.deployment import Layout, NotPrepared, read_deployment
+
 LIMIT_S = 2.0
 _OK = 200
 _ALARM = 503
@@ -23,8 +26,7 @@ class Database:
     reachable: bool
     primary: bool | None
     problem: str = ""
-    layout: int | None = None
-    partitions: int | None = None
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ async def database(url: str) -> Database:
     """Whether it answers and takes writes, and the current layout where the books exist."""
     try:
         async with asyncio.timeout(LIMIT_S):
-            connection = await asyncpg.connect(url, timeout=LIMIT_S)
+            connection = await connect_owner(url)
             try:
                 primary = not await connection.fetchval("SELECT pg_is_in_recovery()")
                 layout = await _layout(connection)
@@ -47,7 +49,7 @@ async def database(url: str) -> Database:
                 connection.terminate()
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
         return Database(False, None, _said(problem))
-    return Database(True, primary, "", *layout)
+    return Database(True, primary, "", layout)
 
 
 async def depths(url: str, queues: Sequence[str]) -> tuple[str, dict[str, Depth]]:
@@ -77,14 +79,12 @@ async def alarms(port: int, user: str, password: str) -> str:
     return {_OK: "none", _ALARM: "alarm"}.get(status, "unknown")
 
 
-async def _layout(connection: asyncpg.Connection) -> tuple[int | None, int | None]:
-    """Number and partitions of the newest layout; nothing before the first migration."""
-    if await connection.fetchval("SELECT to_regclass('sov.layouts')") is None:
-        return None, None
-    row = await connection.fetchrow(
-        "SELECT layout, partitions FROM sov.layouts ORDER BY layout DESC LIMIT 1"
-    )
-    return (row["layout"], row["partitions"]) if row else (None, None)
+async def _layout(connection: asyncpg.Connection) -> Layout | None:
+    """The layout in force; None before the first migration."""
+    try:
+        return (await read_deployment(connection)).layout
+    except (asyncpg.UndefinedTableError, NotPrepared):
+        return None
 
 
 async def _knock(url: str) -> None:

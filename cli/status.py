@@ -92,8 +92,15 @@ def _processes(seen: Overview) -> Table:
 
 
 def _partitions(seen: Overview) -> Table:
-    columns = ("partition", "messages", "waiting_commands", "oldest_waiting_s", "consumer", "epoch")
-    table = Table(*(name.replace("_", " ") for name in columns))
+    columns = {
+        "partition": "partition",
+        "messages": "messages",
+        "waiting_commands": "commands",
+        "oldest_waiting_s": "oldest, s",
+        "consumer": "consumer",
+        "epoch": "epoch",
+    }
+    table = Table(*columns.values())
     for each in seen.partitions:
-        table.add_row(*(str(each[column]) for column in columns))
+        table.add_row(*("-" if each[key] is None else str(each[key]) for key in columns))
     return table

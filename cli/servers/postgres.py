@@ -237,6 +237,7 @@ async def ensure_database(kept: Kept) -> None:
         if not await connection.fetchval(
             "select true from pg_database where datname = $1", DATABASE
         ):
-            await connection.execute(f"create database {DATABASE} owner {OWNER}")
+            await connection.execute(f"create database {DATABASE}")
+        await connection.execute(f"alter database {DATABASE} owner to {OWNER}")
     finally:
         await connection.close()
