@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 
@@ -15,7 +13,7 @@ def rows(table: str) -> list[dict[str, str]]:
     return [dict(zip(header, cells, strict=True)) for cells in body]
 
 
-def cases(table: str) -> Any:
+def cases(table: str) -> pytest.MarkDecorator:
     """The same as a parametrisation: each row is one test, named after its first column."""
     found = rows(table)
     return pytest.mark.parametrize("row", found, ids=[next(iter(row.values())) for row in found])
