@@ -43,7 +43,7 @@ def rows(
     """Name, shown value, source (environment, local servers, default), description."""
     local = _local_urls(settings, kept)
     own = own_fields(environment, kept)
-    found = []
+    found = [_home_row(environment)]
     for field, info in Settings.model_fields.items():
         name = PREFIX + field.upper()
         if environment.get(name) and field not in own:
@@ -54,6 +54,11 @@ def rows(
             value, source = getattr(settings, field), "default"
         found.append((name, shown(value), source, info.description or ""))
     return found
+
+
+def _home_row(environment: Mapping[str, str]) -> tuple[str, str, str, str]:
+    source = "environment" if environment.get("SOV_HOME") else "default"
+    return "SOV_HOME", str(home(environment).folder), source, "data, ports and keys of `up`"
 
 
 def shown(value: object) -> str:

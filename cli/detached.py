@@ -63,11 +63,10 @@ def _follow(here: Home, process: subprocess.Popen[bytes]) -> int | None:
                 if time.monotonic() - running_since > _READY_LIMIT_S:
                     _explain(here, snapshot)
                     return 1
+        if ended and process.returncode == 0:
+            click.echo(already_running(here))  # somebody else was quicker
+            return 0
         if ended:
-            other = state.read(here.state_file)
-            if process.returncode == 0 and other and other.is_alive():
-                click.echo(already_running(here))  # somebody else was quicker
-                return 0
             return None
         time.sleep(_POLL_S)
 

@@ -8,7 +8,9 @@ import resource
 import signal
 import sys
 
+import asyncpg
 import click
+from aio_pika.exceptions import AMQPError
 
 from cli import detached, listening, plans, provision
 from cli.access import Access, BadSettings, access, private_names, settings_here, store
@@ -24,9 +26,19 @@ from cli.supervision import orphans, state
 from cli.supervision.child import Plan
 from cli.supervision.state import Lock
 from cli.supervision.supervisor import Supervisor, Surroundings
-from topology.settings import Settings
+from ledger.deployment import NotPrepared
+from ledger.migrate import MigrationChanged
+from topology.declare import DeclaredDifferently
+from topology.settings import SettingMissing, Settings
 
 _OPEN_FILES = 65_536
+
+# What a person can do something about; anything else is a defect and shows where it happened.
+_REASONS = (
+    *(ServerUnavailable, CannotListen, BadSettings, SettingMissing, OSError),
+    *(asyncpg.PostgresError, asyncpg.InterfaceError, AMQPError),
+    *(MigrationChanged, DeclaredDifferently, NotPrepared),
+)
 
 
 @click.command("up")
@@ -44,7 +56,7 @@ def command(detach: bool) -> None:
     try:
         settings = settings_here(os.environ, here.kept)
         asyncio.run(_foreground(here, settings))
-    except (ServerUnavailable, CannotListen, BadSettings, OSError) as problem:
+    except _REASONS as problem:
         raise click.ClickException(str(problem)) from None
 
 

@@ -101,8 +101,14 @@ async def _run(arguments: tuple[str, ...]) -> tuple[int, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
+    talking = asyncio.ensure_future(process.communicate())
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), _INSTALL_LIMIT_S)
+        output, _ = await asyncio.wait_for(asyncio.shield(talking), _INSTALL_LIMIT_S)
+    except asyncio.CancelledError:
+        # Told to stop meanwhile: half a package is worse than a late stop, and what guards against
+        # started services has to stay until apt is done.
+        await talking
+        raise
     except TimeoutError:
         process.kill()
         await process.wait()

@@ -108,8 +108,20 @@ class Child:
         self._deadline = now - 1
 
     def _start(self, now: float) -> None:
+        try:
+            self._process = self._spawn()
+        except OSError as problem:  # no memory, no files left: for now
+            self._wait(now, f"cannot be started: {problem}", 0.0)
+            return
+        self._identity = processes.identify(self._process.pid)
+        self.state = "starting"
+        self._ready_since = None
+        self._verdict = ""
+        self._deadline = now + self.limits.first_beat_s
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
         with self.plan.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 self.plan.arguments,
                 env=dict(self.plan.environment),
                 stdin=subprocess.DEVNULL,
@@ -118,22 +130,22 @@ class Child:
                 pass_fds=self.plan.inherits,
                 start_new_session=True,  # a Ctrl-C reaches us alone: we decide who stops first
             )
-        self._identity = processes.identify(self._process.pid)
-        self.state = "starting"
-        self._ready_since = None
-        self._verdict = ""
-        self._deadline = now + self.limits.first_beat_s
 
     def _ended(self, now: float, code: int) -> None:
         stopped = self.state == "stopping"
         up_s = now - self._ready_since if self._ready_since is not None else 0.0
         self._process = self._identity = None
         self.report = {}
-        self.reason = ", ".join(filter(None, (self._verdict, _ending(code))))
+        reason = ", ".join(filter(None, (self._verdict, _ending(code))))
         if stopped:
             self.state = "stopped"
-            return
+            self.reason = reason
+        else:
+            self._wait(now, reason, up_s)
+
+    def _wait(self, now: float, reason: str, up_s: float) -> None:
         self.state = "waiting"
+        self.reason = reason
         self.restarts += 1
         self._due = now + self.backoff.after(up_s)
 

@@ -216,7 +216,10 @@ class Supervisor:
 
     def _write(self) -> None:
         self._written = time.monotonic()
-        state.write(self._around.state_file, self._snapshot())
+        try:
+            state.write(self._around.state_file, self._snapshot())
+        except OSError as problem:  # a full disk must not end those who could go on without one
+            self._say_aloud(f"cannot write {self._around.state_file}: {problem}")
 
     def _snapshot(self) -> Snapshot:
         me = self._me or processes.ProcessId(os.getpid(), 0)

@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cli.servers.failures import ServerUnavailable
 from cli.servers.places import Say
 from cli.servers.provide import Server
 from cli.supervision.backoff import Backoff
@@ -61,10 +60,10 @@ class WatchedServer:
         if failure is None:
             self.state = "ready"
             self._ready_since = now
-        elif isinstance(failure, ServerUnavailable | OSError):
-            self._wait(now, str(failure), 0.0)
         else:
-            raise failure
+            # Whatever it was, even a defect of ours: giving up would be worse than trying again.
+            self._wait(now, f"{type(failure).__name__}: {failure}", 0.0)
+            self.say(f"{self.server.name} did not start, trying again: {self.reason}")
 
     def _wait(self, now: float, reason: str, up_s: float) -> None:
         self.state = "waiting"

@@ -33,7 +33,7 @@ class StandInServer:
     name = "stand-in"
 
     def __init__(self, failures: int = 0) -> None:
-        self._failures = failures
+        self.failures = failures
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -44,8 +44,8 @@ class StandInServer:
         return self._process is not None and self._process.returncode is None
 
     async def start(self) -> None:
-        if self._failures:
-            self._failures -= 1
+        if self.failures:
+            self.failures -= 1
             raise ServerUnavailable("not today")
         self._process = await asyncio.create_subprocess_exec("sleep", "1000")
 
@@ -185,14 +185,17 @@ async def test_a_child_that_does_not_drain_is_killed(running: Running) -> None:
     assert not processes.is_alive(view.identity)
 
 
-async def test_a_dead_server_is_started_again(running: Running) -> None:
-    running.servers.append(StandInServer())
+async def test_a_dead_server_is_started_again_until_it_starts(running: Running) -> None:
+    server = StandInServer()
+    running.servers.append(server)
     async with supervised(running):
         first = await running.ready("stand-in")
         assert first.pid is not None
+        server.failures = 2
         os.kill(first.pid, signal.SIGKILL)
-        second = await running.ready("stand-in", restarts=1)
+        second = await running.ready("stand-in", restarts=3)
         assert second.pid != first.pid
+        assert "not today" in second.reason
 
 
 async def test_a_server_that_cannot_start_is_the_reason_why_nothing_runs(running: Running) -> None:
