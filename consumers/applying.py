@@ -22,6 +22,7 @@ from consumers import metrics
 from consumers.partition import Partition
 from consumers.writer import Writer
 from ledger import dead_letters
+from ledger.database import UNREACHABLE
 from ledger.dead_letters import DeadLetter
 from ledger.execute import Assigned, CommitUnknown, FenceLost, execute, park_message
 from ledger.outcomes import Outcome
@@ -32,11 +33,8 @@ _BACK_OFF_MAX_S: Final = 2.0
 #: The server is going away, coming back, short of something, or resolved a conflict against us: the
 #: same transaction may succeed later.
 TRANSIENT: Final = (
-    OSError,
-    TimeoutError,
+    *UNREACHABLE,
     CommitUnknown,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,
@@ -93,7 +91,9 @@ async def apply(writer: Writer, batch: Sequence[Assigned]) -> Applied:
             await _pause(attempt := attempt + 1, "lock_timeout")
         except TRANSIENT as error:
             _log.warning("apply.transient", error=repr(error), commands=len(commands))
-            if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+            if isinstance(
+                error, (asyncpg.ReadOnlySQLTransactionError, asyncpg.InternalClientError)
+            ):
                 writer.drop()
             parts.append(part)
             await _pause(attempt := attempt + 1, type(error).__name__)

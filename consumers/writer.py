@@ -65,7 +65,7 @@ class Writer:
         return self._connection
 
     def drop(self) -> None:
-        """Throw the connection away: its server has become one that cannot be written to."""
+        """Throw the connection away: it looks open, and cannot be written to any more."""
         if self._connection is not None:
             self._connection.terminate()
 

@@ -11,6 +11,16 @@ import asyncpg
 SCHEMA = "sov"
 _CONNECT_TIMEOUT_S = 5
 
+#: What a connection raises whose server is gone, or does not answer any more.
+UNREACHABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    # The server ended the session while it was idle, and the library has not noticed yet.
+    asyncpg.InternalClientError,
+)
+
 _SHARED_SETTINGS = {
     "search_path": SCHEMA,
     "timezone": "UTC",

@@ -21,7 +21,7 @@ from ledger.commands import (
     Submission,
 )
 from ledger.outcomes import Result
-from ledger.rejections import Code, Rejection
+from ledger.rejections import TOO_LATE, Code, Rejection
 from ledger.reservations import decide_release, decide_reservation, decide_session_release
 from ledger.reversals import decide_reversal
 from ledger.transfer_groups import decide_group
@@ -59,7 +59,7 @@ def decide(
     # Before everything else: past its deadline a command is final even where nobody recorded it,
     # so whoever decides later must come to the same word.
     if books.at >= submission.deadline:
-        return Rejection(Code.DEADLINE_EXCEEDED, "the command was not reached before its deadline")
+        return TOO_LATE
     if refused is not None:
         return refused
     result = _apply_rule(submission, books, source)

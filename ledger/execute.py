@@ -18,6 +18,7 @@ import uuid_utils.compat
 from ledger import chain, lookup
 from ledger.books import Books
 from ledger.commands import Submission
+from ledger.database import UNREACHABLE
 from ledger.dead_letters import DeadLetter, park
 from ledger.decide import Source, decide
 from ledger.events import event_count
@@ -205,7 +206,7 @@ async def commit(connection: asyncpg.Connection) -> None:
         await asyncio.wait({committing})
     try:
         tag = committing.result()
-    except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+    except UNREACHABLE as error:
         raise CommitUnknown from error
     if tag != "COMMIT":
         raise asyncpg.InFailedSQLTransactionError(f"COMMIT answered {tag}")
@@ -218,5 +219,5 @@ async def rollback(connection: asyncpg.Connection) -> None:
     try:
         async with asyncio.timeout(_COMMIT_SILENCE_S):
             await connection.execute("ROLLBACK")
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except (*UNREACHABLE, asyncpg.PostgresError):
         connection.terminate()

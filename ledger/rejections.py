@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from ledger.records import Record, Reservation, Transfer, WalletState
@@ -52,3 +53,9 @@ class Rejection(Record, frozen=True, tag=True):
     reservation: Reservation | None = None
     group_id: UUID | None = None
     dead_letter_id: UUID | None = None
+
+
+#: The word on every command that its deadline passed by, whether somebody recorded it or nobody did.
+TOO_LATE: Final = Rejection(
+    Code.DEADLINE_EXCEEDED, "the command was not reached before its deadline"
+)

@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg
 import structlog
 
-from ledger.database import connect_writer
+from ledger.database import UNREACHABLE, connect_writer
 from ledger.deployment import Deployment, NotPrepared, read_deployment
 from ledger.migrate import SchemaOutdated, require_current
 
@@ -30,6 +30,6 @@ async def wait_for_books(dsn: str) -> Deployment:
                 await connection.close(timeout=3)
         except (SchemaOutdated, NotPrepared):
             raise
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (*UNREACHABLE, asyncpg.PostgresError) as error:
             _log.warning("database.unreachable", error=repr(error))
             await asyncio.sleep(_RETRY_S)

@@ -18,7 +18,7 @@ import asyncpg
 import structlog
 
 from ledger import reads
-from ledger.database import Queries
+from ledger.database import UNREACHABLE, Queries
 from topology.errors import Unavailable
 
 _SAMPLE_EVERY_S: Final = 1.0
@@ -52,6 +52,8 @@ class DatabaseClock:
         self._queries = queries
         self._monotonic = monotonic
         self._sample: _Sample | None = None
+        self.answering = False
+        """Whether the database answered when it was last asked."""
 
     @property
     def known(self) -> bool:
@@ -69,7 +71,8 @@ class DatabaseClock:
         while True:
             try:
                 await self.sample()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (*UNREACHABLE, asyncpg.PostgresError) as error:
+                self.answering = False
                 _log.debug("clock.sample_failed", error=repr(error))
             await asyncio.sleep(_SAMPLE_EVERY_S)
 
@@ -79,6 +82,7 @@ class DatabaseClock:
             sent_s = self._monotonic()
             database = await reads.clock(self._queries)
             received_s = self._monotonic()
+        self.answering = True
         sample = _Sample(database, sent_s, received_s)
         known = self._sample
         jumped = known is None or not self._agree(known, sample)

@@ -19,7 +19,7 @@ from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
 
 from ledger import lookup
-from ledger.database import connect_writer
+from ledger.database import UNREACHABLE, connect_writer
 from ledger.deployment import Deployment
 from ledger.events import Event, events_of
 from ledger.outcomes import Outcome
@@ -33,7 +33,7 @@ from topology.documents import Documents
 _OUTCOMES_AT_A_TIME: Final = 500
 _IDLE_S: Final = 0.1
 _RETRY_S: Final = 1.0
-_DATABASE_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError)
+_DATABASE_ERRORS: Final = (*UNREACHABLE, asyncpg.PostgresError)
 
 _log = structlog.get_logger(__name__)
 _encoder = msgspec.json.Encoder()

@@ -16,7 +16,7 @@ import structlog
 from aio_pika.abc import AbstractIncomingMessage
 
 from ledger import lookup
-from ledger.database import Queries
+from ledger.database import UNREACHABLE, Queries
 from ledger.outcomes import Outcome
 from producers import metrics
 from topology import connections, names
@@ -79,6 +79,12 @@ class Replies:
         self._waiters.pop(waiter.command_id, None)
         metrics.IN_FLIGHT.set(len(self._waiters))
 
+    def release(self) -> None:
+        """End every wait now, as if its time were up: for a process that is about to stop."""
+        for waiter in self._waiters.values():
+            if not waiter.outcome.done():
+                waiter.outcome.set_exception(TimeoutError())
+
     async def run(self) -> None:
         """Keep the queue, and look up those whom it failed, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
@@ -140,7 +146,7 @@ class Replies:
                 continue
             try:
                 found = await lookup.outcomes(self._queries, doubtful)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (*UNREACHABLE, asyncpg.PostgresError) as error:
                 _log.warning("replies.look_up_failed", error=repr(error))
             else:
                 metrics.LOOKED_UP.inc(self._settle(list(found.values())))

@@ -1,0 +1,32 @@
+"""Fresh books per test, audited at its end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests import databases
+from tests.databases import Database
+from tests.integration.ledger_driver import Ledger
+from tests.servers import Servers
+
+
+@pytest.fixture(scope="session")
+async def template(servers: Servers) -> AsyncIterator[str]:
+    name = await databases.make_template(servers)
+    yield name
+    await databases.drop(servers, name)
+
+
+@pytest.fixture
+async def database(servers: Servers, template: str) -> AsyncIterator[Database]:
+    async with databases.copied(servers, template) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+async def ledger(database: Database) -> AsyncIterator[Ledger]:
+    """All partitions owned by one connection that runs commands without a broker."""
+    async with Ledger.opened(database) as opened:
+        yield opened
