@@ -55,7 +55,7 @@ class Rejection(Record, frozen=True, tag=True):
     dead_letter_id: UUID | None = None
 
 
-#: The word on every command that its deadline passed by, whether somebody recorded it or nobody did.
+#: The word on every command that its deadline passed by, recorded or not.
 TOO_LATE: Final = Rejection(
     Code.DEADLINE_EXCEEDED, "the command was not reached before its deadline"
 )

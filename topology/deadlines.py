@@ -20,6 +20,9 @@ _MARGIN_S: Final = 0.5
 
 #: A command that nobody waits for has this long, unless it says otherwise.
 ASYNC_DEADLINE: Final = timedelta(hours=24)
+#: And may not say more than this: partitions of an old layout tick on until their longest deadline
+#: has passed.
+LONGEST_DEADLINE: Final = timedelta(days=30)
 
 #: Owners tick their partitions every second: so long after a deadline its word is final.
 FINAL_AFTER: Final = timedelta(seconds=2)
