@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from cli.access import Access, without_urls
 from cli.home import Home, path_for_children
@@ -31,7 +32,7 @@ def for_machine(here: Home, settings: Settings, ways: Access, listening: int) ->
         _plan(
             here,
             ("gateway", index, gateways),
-            {**shared, **ways.for_gateway(), **_address(settings), LISTEN: str(listening)},
+            {**shared, **ways.for_gateway(), LISTEN: str(listening)},
             GATEWAYS_STAGE,
             (listening,),
         )
@@ -51,13 +52,18 @@ def for_machine(here: Home, settings: Settings, ways: Access, listening: int) ->
         )
         for index in range(consumers)
     ]
-    relay = _plan(here, ("relay", 0, 1), {**shared, **ways.for_consumer()}, RELAY_STAGE)
-    return [*plans, relay]
+    plans.append(_plan(here, ("relay", 0, 1), {**shared, **ways.for_consumer()}, RELAY_STAGE))
+    return with_metrics_ports(plans, settings.metrics_port)
 
 
-def _address(settings: Settings) -> dict[str, str]:
-    # Said anyway, although the socket comes open: a gateway may want to name itself.
-    return {"SOV_BIND": settings.bind}
+def with_metrics_ports(plans: Sequence[Plan], first: int | None) -> list[Plan]:
+    """Each process its own port from ``SOV_METRICS_PORT`` on: they share one machine."""
+    if first is None:
+        return list(plans)
+    return [
+        replace(plan, environment={**plan.environment, "SOV_METRICS_PORT": str(first + index)})
+        for index, plan in enumerate(plans)
+    ]
 
 
 def _plan(

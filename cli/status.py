@@ -66,6 +66,9 @@ def render(seen: Overview) -> Group:
         "Store of Value is ",
         (seen.condition, _COLOURS[seen.condition]),
         f"  {seen.url}" if seen.condition != "down" else "",
+        "  (the supervisor does not answer: what follows is old)"
+        if seen.supervisor.get("stale")
+        else "",
     )
     if seen.condition == "down":
         return Group(head)

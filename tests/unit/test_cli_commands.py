@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 
 from cli.__main__ import COMMANDS, main
 from cli.home import path_for_children
-from cli.plans import counts
+from cli.plans import counts, with_metrics_ports
+from cli.supervision.child import Plan
 from cli.test import environment_of_tests
 
 
@@ -43,6 +45,13 @@ def test_help_imports_no_library_that_takes_its_time() -> None:
 )
 def test_processes_follow_the_cores(cores: int, gateways: int, consumers: int) -> None:
     assert counts(cores) == (gateways, consumers)
+
+
+def test_processes_on_one_machine_do_not_fight_over_the_metrics_port() -> None:
+    plans = [Plan(name, (), {"A": "b"}, Path(), 1) for name in ("gateway", "consumer", "relay")]
+    assert with_metrics_ports(plans, None) == plans
+    ports = [plan.environment["SOV_METRICS_PORT"] for plan in with_metrics_ports(plans, 9000)]
+    assert ports == ["9000", "9001", "9002"]
 
 
 def test_tests_never_see_the_servers_of_the_running_system() -> None:
