@@ -119,5 +119,7 @@ def remove(folder: Path, names: tuple[str, ...], kept: Kept) -> None:
     for name in names:
         place = kept.place(name) or folder / name
         shutil.rmtree(place, ignore_errors=True)
-        if folder not in place.parents and not any(place.parent.iterdir()):
-            place.parent.rmdir()
+        if folder not in place.parents:
+            for parent in (place.parent, place.parent.parent):
+                if parent.exists() and not any(parent.iterdir()):
+                    parent.rmdir()
