@@ -38,7 +38,7 @@ from ledger.records import Reservation
 from ledger.rejections import Rejection
 from ledger.sql import EXECUTE as SQL
 
-_LOCKED = "\n   FOR NO KEY UPDATE"
+LOCKED = "\n   FOR NO KEY UPDATE"
 _RESERVATION = msgspec.json.Decoder(Reservation)
 _REJECTION = msgspec.json.Decoder(Rejection)
 
@@ -137,7 +137,7 @@ async def load(
     The decision time is the database clock after all locks, but never before ``not_before`` (the
     heads') nor before the last entry of a wallet that is written to.
     """
-    suffix = _LOCKED if lock else ""
+    suffix = LOCKED if lock else ""
     books = Books(at=datetime.min)
     await _load_names(connection, needs, books)
     latest = await _load_wallets(connection, needs, books, suffix)

@@ -1,8 +1,8 @@
 """Bringing a database up to the books' current form.
 
 Migrations are numbered files that are only ever added to; each is recorded with its SHA-256, and a
-file that was changed after it ran stops everything. One process migrates at a time (a table lock),
-each migration is one transaction.
+file that was changed after it ran stops everything. One process migrates at a time (an advisory
+lock, which ends with its session), each migration is one transaction.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from typing import Final
@@ -20,6 +21,7 @@ from ledger import chain
 from ledger.database import SCHEMA, connect_owner
 
 _FILE: Final = re.compile(r"(\d{4})_(\w+)\.sql")
+_LOCK: Final = 0x736F76  # "sov"
 ROLES: Final = ("sov_writer", "sov_reader")
 
 
@@ -74,6 +76,7 @@ async def prepare(
     """
     connection = await connect_owner(owner_dsn)
     try:
+        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         ran = await migrate(connection)
         passwords = dict(zip(ROLES, (writer_password, reader_password), strict=True))
         await _make_roles(connection, passwords)
@@ -84,7 +87,7 @@ async def prepare(
 
 
 async def migrate(connection: asyncpg.Connection) -> list[str]:
-    """Run what has not run yet, in order."""
+    """Run what has not run yet, in order. The caller keeps two at once apart (``prepare``)."""
     await connection.execute(
         f"CREATE SCHEMA IF NOT EXISTS {SCHEMA};"
         "CREATE TABLE IF NOT EXISTS migrations ("
@@ -94,7 +97,6 @@ async def migrate(connection: asyncpg.Connection) -> list[str]:
     ran = []
     for migration in migrations():
         async with connection.transaction():
-            await connection.execute("LOCK TABLE migrations IN EXCLUSIVE MODE")
             if await _is_applied(connection, migration):
                 continue
             await connection.execute(migration.sql)
@@ -133,10 +135,11 @@ async def _make_roles(connection: asyncpg.Connection, passwords: dict[str, str |
     for role, password in passwords.items():
         if password is None:
             continue
-        exists = await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role)
+        # Roles belong to the whole server: another database's migration may make them right now.
+        with suppress(asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
+            await connection.execute(f"CREATE ROLE {role}")
         literal = await connection.fetchval("SELECT quote_literal($1::text)", password)
-        verb = "ALTER" if exists else "CREATE"
-        await connection.execute(f"{verb} ROLE {role} LOGIN PASSWORD {literal} NOINHERIT")
+        await connection.execute(f"ALTER ROLE {role} LOGIN NOINHERIT PASSWORD {literal}")
         database = await connection.fetchval("SELECT quote_ident(current_database())")
         await connection.execute(f"GRANT CONNECT ON DATABASE {database} TO {role}")
     present = await connection.fetchval(
@@ -148,7 +151,6 @@ async def _make_roles(connection: asyncpg.Connection, passwords: dict[str, str |
 
 async def _make_first_layout(connection: asyncpg.Connection, partitions: int) -> None:
     async with connection.transaction():
-        await connection.execute("LOCK TABLE layouts IN EXCLUSIVE MODE")
         if await connection.fetchval("SELECT EXISTS (SELECT FROM layouts)"):
             return
         await connection.execute(

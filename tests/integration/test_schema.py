@@ -1,0 +1,150 @@
+"""The schema: migrations, statements, roles."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+import ledger.sql
+from ledger import migrate
+from ledger.database import connect_owner, connect_writer, reader_pool
+from ledger.deployment import Layout, read_deployment
+from ledger.load import LOCKED
+from tests.databases import Database, copied
+from tests.servers import Servers
+
+STATEMENTS = {
+    f"{record}.{field.name}": (getattr(value, field.name), record, field.name)
+    for record, value in vars(ledger.sql).items()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type)
+    for field in dataclasses.fields(value)
+}
+
+
+@pytest.fixture
+async def owner(database: Database) -> AsyncIterator[asyncpg.Connection[Any]]:
+    connection = await connect_owner(database.owner)
+    yield connection
+    await connection.close()
+
+
+async def test_every_statement_can_be_prepared(owner: asyncpg.Connection[Any]) -> None:
+    assert len(STATEMENTS) > 50
+    for name, (text, record, field) in STATEMENTS.items():
+        try:
+            await owner.prepare(text)
+            if record == "EXECUTE" and field in ("wallets", "reservations"):
+                await owner.prepare(text + LOCKED)
+        except asyncpg.PostgresError as error:
+            pytest.fail(f"{name}: {error}")
+
+
+async def test_migrating_again_changes_nothing(
+    database: Database, owner: asyncpg.Connection[Any]
+) -> None:
+    before = await owner.fetch("SELECT * FROM migrations")
+    assert await migrate.prepare(database.owner, partitions=3) == []
+    assert await owner.fetch("SELECT * FROM migrations") == before
+    assert (await read_deployment(owner)).layout == Layout(1, 8)
+    await migrate.require_current(owner)
+
+
+async def test_a_migration_that_was_changed_stops_everything(
+    database: Database, owner: asyncpg.Connection[Any]
+) -> None:
+    await owner.execute("UPDATE migrations SET checksum = 'another'")
+    with pytest.raises(migrate.MigrationChanged):
+        await migrate.migrate(owner)
+    with pytest.raises(migrate.SchemaOutdated):
+        await migrate.require_current(owner)
+
+
+async def test_two_at_once_migrate_once(servers: Servers) -> None:
+    async with copied(servers, "template0", audited=False) as empty:
+        first = await connect_owner(empty.owner)
+        try:
+            with pytest.raises(migrate.SchemaOutdated):
+                await migrate.require_current(first)
+        finally:
+            await first.close()
+        ran = await asyncio.gather(*(migrate.prepare(empty.owner, partitions=4) for _ in range(3)))
+        assert sorted(map(len, ran)) == [0, 0, len(migrate.migrations())]
+
+
+def test_migrations_are_numbered_from_one() -> None:
+    numbers = [migration.number for migration in migrate.migrations()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE entries SET amount_minor = 1",
+        "DELETE FROM entries",
+        "UPDATE transfers SET amount_minor = 1",
+        "DELETE FROM transfers",
+        "UPDATE outcomes SET kind = 'Rejection'",
+        "DELETE FROM outcomes",
+        "UPDATE chain SET hash = ''",
+        "DELETE FROM wallets",
+        "UPDATE wallets SET currency = 'USD'",
+        "UPDATE wallets SET external_unique_id = 'x'",
+        "DELETE FROM reservations",
+        "UPDATE reservations SET amount_minor = 1",
+        "DELETE FROM heads",
+        "UPDATE api_keys SET scopes = '{operator}'",
+        "INSERT INTO api_keys VALUES ('x')",
+        "TRUNCATE entries",
+        "CREATE TABLE mine (x int)",
+        "DROP TABLE entries",
+    ],
+)
+async def test_the_writer_cannot_rewrite_the_books(database: Database, statement: str) -> None:
+    connection = await connect_writer(database.writer)
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO dead_letters VALUES (gen_random_uuid(), 1, 1, now(), 'x')",
+        "UPDATE wallets SET balance_minor = 1",
+        "UPDATE heads SET epoch = 1",
+        "SELECT FROM wallets FOR UPDATE",
+        "DELETE FROM relay_cursors",
+    ],
+)
+async def test_the_reader_cannot_write(database: Database, statement: str) -> None:
+    connection = await asyncpg.connect(database.reader, server_settings={"search_path": "sov"})
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def test_the_readers_pool_is_read_only_whatever_the_role(database: Database) -> None:
+    pool = await reader_pool(database.owner, size=1)
+    try:
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await pool.execute("UPDATE heads SET epoch = 1")
+    finally:
+        await pool.close()
+
+
+async def test_the_roles_sql_is_what_an_administrator_can_run(
+    owner: asyncpg.Connection[Any],
+) -> None:
+    printed = migrate.roles_sql()
+    assert "CREATE ROLE sov_writer" in printed
+    grants = printed.partition("\n\n")[2]
+    await owner.execute(grants)
