@@ -87,6 +87,10 @@ class Publisher:
         self._connection: AbstractConnection | None = None
         self._lanes = [_Lane(self, partition) for partition in range(partitions)]
 
+    @property
+    def connected(self) -> bool:
+        return self._connection is not None and not self._connection.is_closed
+
     def require_open(self) -> AbstractConnection:
         """The connection, if it can take a message now. Raises ``Unavailable``."""
         connection = self._connection

@@ -27,8 +27,19 @@ BROKER_ERRORS: Final = (AMQPError, OSError, TimeoutError, RuntimeError)
 async def connect(url: str, name: str) -> AbstractConnection:
     """A connection that the broker shows under ``name``. Raises one of ``BROKER_ERRORS``."""
     return await aio_pika.connect(
-        URL(url).update_query(heartbeat=HEARTBEAT_S, name=name), timeout=CONNECT_TIMEOUT_S
+        URL(url).update_query(heartbeat=HEARTBEAT_S, name=name),
+        timeout=CONNECT_TIMEOUT_S,
+        connection_class=_Connection,
     )
+
+
+class _Connection(aio_pika.Connection):
+    """aio-pika's own, which otherwise never counts as closed when it was lost, not closed by us."""
+
+    async def _on_connection_close(self, closing: asyncio.Future[None]) -> None:
+        await super()._on_connection_close(closing)
+        if not self._closed.done():
+            self._closed.set_result(True)
 
 
 async def confirmed_channel(connection: AbstractConnection) -> AbstractChannel:

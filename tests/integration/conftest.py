@@ -9,6 +9,7 @@ import pytest
 from tests import databases
 from tests.databases import Database
 from tests.integration.ledger_driver import Ledger
+from tests.integration.processes import Broker, Producer, producing
 from tests.servers import Servers
 
 
@@ -30,3 +31,15 @@ async def ledger(database: Database) -> AsyncIterator[Ledger]:
     """All partitions owned by one connection that runs commands without a broker."""
     async with Ledger.opened(database) as opened:
         yield opened
+
+
+@pytest.fixture
+async def broker(servers: Servers) -> AsyncIterator[Broker]:
+    async with Broker.declared(servers.amqp_url) as declared:
+        yield declared
+
+
+@pytest.fixture
+async def producer(database: Database, broker: Broker) -> AsyncIterator[Producer]:
+    async with producing(database, broker.url) as connected:
+        yield connected
