@@ -20,7 +20,7 @@ import structlog
 
 from consumers import metrics
 from consumers.partition import Partition
-from consumers.writer import Writer
+from consumers.writer import Stopping, Writer
 from ledger import dead_letters
 from ledger.database import UNREACHABLE
 from ledger.dead_letters import DeadLetter
@@ -66,7 +66,7 @@ class Applied:
 async def apply(writer: Writer, batch: Sequence[Assigned]) -> Applied:
     """Decide every command of the batch, except those of partitions that were lost.
 
-    Returns only when that is done: an unreachable database is waited for.
+    Returns only when that is done: an unreachable database is waited for. Raises ``Stopping``.
     """
     outcomes: dict[UUID, Outcome] = {}
     lost: frozenset[int] = frozenset()
@@ -88,7 +88,7 @@ async def apply(writer: Writer, batch: Sequence[Assigned]) -> Applied:
         except asyncpg.LockNotAvailableError:
             # Somebody holds a wallet for long: the commands that do not need it go on without.
             parts += _halves(commands)
-            await _pause(attempt := attempt + 1, "lock_timeout")
+            await _pause(writer, attempt := attempt + 1, "lock_timeout")
         except TRANSIENT as error:
             _log.warning("apply.transient", error=repr(error), commands=len(commands))
             if isinstance(
@@ -96,7 +96,7 @@ async def apply(writer: Writer, batch: Sequence[Assigned]) -> Applied:
             ):
                 writer.drop()
             parts.append(part)
-            await _pause(attempt := attempt + 1, type(error).__name__)
+            await _pause(writer, attempt := attempt + 1, type(error).__name__)
         except Exception as error:
             metrics.RETRIES.labels(cause="defect").inc()
             letter = commands[0].dead_letter
@@ -113,7 +113,7 @@ async def apply(writer: Writer, batch: Sequence[Assigned]) -> Applied:
 async def take_over(writer: Writer, partition: Partition) -> int | None:
     """Become the partition's owner; answers the epoch, None where its channel closed meanwhile.
 
-    Raises ``heads.Unowned``.
+    Raises ``heads.Unowned`` or ``Stopping``.
     """
     attempt = 0
     while not partition.lost:
@@ -121,7 +121,7 @@ async def take_over(writer: Writer, partition: Partition) -> int | None:
             return await writer.take_over(partition.number)
         except TRANSIENT as error:
             _log.warning("apply.take_over", partition=partition.number, error=repr(error))
-            await _pause(attempt := attempt + 1, type(error).__name__)
+            await _pause(writer, attempt := attempt + 1, type(error).__name__)
     return None
 
 
@@ -135,7 +135,7 @@ async def park(writer: Writer, letter: DeadLetter) -> frozenset[int]:
             return error.partitions
         except TRANSIENT as error:
             _log.warning("apply.transient", error=repr(error))
-            await _pause(attempt := attempt + 1, type(error).__name__)
+            await _pause(writer, attempt := attempt + 1, type(error).__name__)
         else:
             metrics.DEAD_LETTERS.inc()
             return writer.take_lost()
@@ -179,8 +179,10 @@ def _halves(commands: Sequence[Assigned]) -> list[Part]:
     return [Part(half) for half in halves if half]
 
 
-async def _pause(attempt: int, cause: str) -> None:
-    """Longer each time, and not in step with other consumers."""
+async def _pause(writer: Writer, attempt: int, cause: str) -> None:
+    """Longer each time, and not in step with other consumers. Raises ``Stopping``."""
+    if writer.stopping:
+        raise Stopping
     metrics.RETRIES.labels(cause=cause).inc()
     longest = min(_BACK_OFF_MAX_S, _BACK_OFF_S * 2 ** min(attempt, 10))
     await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311  jitter, not a secret

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -17,7 +18,7 @@ import structlog
 from consumers import applying, metrics
 from consumers.partition import Delivery, Partition
 from consumers.replies import ReplyPublisher
-from consumers.writer import Writer
+from consumers.writer import Stopping, Writer
 from ledger import dead_letters
 from ledger.execute import Assigned
 from ledger.heads import Unowned
@@ -42,8 +43,7 @@ class Lane:
         self._writer, self._replies, self._layout = writer, replies, layout
         self._partitions: dict[int, Partition] = {}
         self._arrived = asyncio.Event()
-        self._stopping = False
-        self._turn = 0
+        self._turns = 0
 
     @property
     def partitions(self) -> Sequence[Partition]:
@@ -66,22 +66,26 @@ class Lane:
 
     def stop(self) -> None:
         """Finish the batch at hand and return from ``run``."""
-        self._stopping = True
+        self._writer.stopping = True
         self._arrived.set()
 
     async def run(self, housekeep: Callable[[], Awaitable[None]]) -> None:
         """Apply batches until stopped; ``housekeep`` runs between them, as it shares the writer."""
-        while not self._stopping:
-            self._arrived.clear()
-            await housekeep()
-            for partition in self.partitions:
-                if partition.lost:
-                    await self.discard(partition)
-            items = self._gather()
-            if items:
-                await self._work(items)
-            else:
-                await self._wait()
+        with suppress(Stopping):
+            while not self._writer.stopping:
+                self._arrived.clear()
+                await housekeep()
+                await self._turn_once()
+
+    async def _turn_once(self) -> None:
+        for partition in self.partitions:
+            if partition.lost:
+                await self.discard(partition)
+        items = self._gather()
+        if items:
+            await self._work(items)
+        else:
+            await self._wait()
 
     async def _wait(self) -> None:
         try:
@@ -96,8 +100,8 @@ class Lane:
         for partition in partitions:
             if partition.buffer[0].alone:
                 return [(partition, partition.buffer.popleft())]
-        self._turn += 1
-        start = self._turn % max(1, len(partitions))
+        self._turns += 1
+        start = self._turns % max(1, len(partitions))
         items: list[Item] = []
         total = 0
         for partition in partitions[start:] + partitions[:start]:

@@ -14,6 +14,11 @@ from ledger.execute import Fence
 _log = structlog.get_logger(__name__)
 
 
+class Stopping(Exception):
+    """The process was told to stop while it waited for the database: what is not acked comes again
+    to the next owner, and what was committed of it is only answered there."""
+
+
 class Writer:
     """A connection that is opened again when it is gone, always under the same epochs."""
 
@@ -23,6 +28,8 @@ class Writer:
         self._epochs: dict[int, int] = {}
         self._connection: asyncpg.Connection[Any] | None = None
         self._lost: frozenset[int] = frozenset()
+        self.stopping = False
+        """Set when waiting for a database that is away has become pointless."""
 
     @property
     def fence(self) -> Fence:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
 from ledger.commands import PostTransfer
 from ledger.load import Needs, load
@@ -14,7 +15,9 @@ from ledger.transfers import decide_transfer
 _NOBODY = UUID(int=0)
 
 
-async def check_transfer(connection: asyncpg.Connection, command: PostTransfer) -> Rejection | None:
+async def check_transfer(
+    connection: asyncpg.Connection | PoolConnectionProxy, command: PostTransfer
+) -> Rejection | None:
     """The refusal that the transfer would meet, or None. Nothing is locked or written."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         loaded = await load(connection, Needs.of([command]), lock=False)

@@ -100,6 +100,7 @@ CREATE TABLE reservations (
 );
 CREATE INDEX reservations_live_wallet ON reservations (wallet_id) WHERE released IS NULL;
 CREATE INDEX reservations_live_session ON reservations (session_id) WHERE released IS NULL;
+CREATE INDEX reservations_live_expiry ON reservations (expires) WHERE released IS NULL;
 CREATE INDEX reservations_released_by ON reservations (released_by) WHERE released_by IS NOT NULL;
 COMMENT ON COLUMN reservations.released IS
     'When it ended. released_by names the transfer that spent its session or the command that'
