@@ -1,0 +1,78 @@
+"""How long a caller wants to wait: the ``Prefer`` header (RFC 7240) and ``Sov-Deadline``."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from gateway.exchange import Call
+from gateway.problems import Refusal
+from gateway.times import InvalidTime, parse_time
+from ledger.rejections import Code
+from topology.deadlines import WAIT_DEFAULT_S, WAIT_MAX_S, WAIT_MIN_S
+
+_PREFERENCE: Final = re.compile(r'\s*([!#$%&\'*+.^_`|~\w-]+)\s*(?:=\s*"?([^",;]*)"?\s*)?(?:;.*)?')
+_SECONDS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
+_DEADLINE: Final = "Sov-Deadline"
+
+
+class Waiting(NamedTuple):
+    """How one write is to be waited for. ``deadline`` counts only where nobody waits."""
+
+    respond_async: bool = False
+    wait_s: float = WAIT_DEFAULT_S
+    deadline: datetime | None = None
+    applied: bytes | None = None
+    """What was asked for and is done, for ``Preference-Applied``."""
+
+
+_DEFAULT: Final = Waiting()
+
+
+def read_waiting(call: Call) -> Waiting:
+    """The caller's wishes. As RFC 7240 says, a preference that means nothing to us is ignored; a
+    wait out of bounds becomes the nearest one that is allowed. A deadline is no preference: raises
+    ``Refusal`` where it cannot be kept to."""
+    prefer, deadline = call.field(b"prefer"), call.field(b"sov-deadline")
+    if prefer is None and deadline is None:
+        return _DEFAULT
+    waiting = _preferred((prefer or b"").decode("latin-1"))
+    if deadline is None:
+        return waiting
+    if not waiting.respond_async:
+        raise _invalid("goes with Prefer: respond-async; a call that waits has its wait instead")
+    try:
+        return waiting._replace(deadline=parse_time(deadline.decode("latin-1")))
+    except InvalidTime as error:
+        raise _invalid(str(error)) from None
+
+
+def require_within(deadline: datetime | None, earliest: datetime, latest: datetime) -> None:
+    """Raises ``Refusal`` for a deadline that has passed or is too far away."""
+    if deadline is not None and not earliest < deadline <= latest:
+        raise _invalid(f"must be in the future, and at most until {latest:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def _preferred(text: str) -> Waiting:
+    found: dict[str, str] = {}
+    for part in text.split(","):
+        match = _PREFERENCE.fullmatch(part)
+        if match is not None:
+            # Of two the first counts (RFC 7240, section 2).
+            found.setdefault(match[1].lower(), (match[2] or "").strip())
+    if "respond-async" in found:
+        return Waiting(respond_async=True, applied=b"respond-async")
+    wish = found.get("wait", "")
+    if not _SECONDS.fullmatch(wish):
+        return _DEFAULT
+    wait_s = min(max(float(wish), WAIT_MIN_S), WAIT_MAX_S)
+    return Waiting(wait_s=wait_s, applied=b"wait=%g" % wait_s)
+
+
+def _invalid(detail: str) -> Refusal:
+    return Refusal(
+        Code.INVALID_REQUEST,
+        f"{_DEADLINE} {detail}",
+        errors=[{"detail": detail, "header": _DEADLINE}],
+    )
