@@ -1,0 +1,77 @@
+"""The application: every operation of every noun, found by FastAPI, answered by us."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from gateway import openapi
+from gateway.backend import Backend
+from gateway.commands import CommandStates
+from gateway.health import Health
+from gateway.history import History
+from gateway.middleware import Boundary
+from gateway.operations import Operation
+from gateway.reservations import Reservations
+from gateway.routing import Admits, Route, require_declared
+from gateway.transfer_groups import TransferGroups
+from gateway.transfers import Transfers
+from gateway.wallets import Wallets
+from gateway.writing import Writes
+
+_TITLE: Final = "Store of Value"
+#: Of the interface, not of the program: it changes with the base path.
+_VERSION: Final = "1"
+
+
+class Application(FastAPI):
+    """Operations behind one boundary. Raises ``UndeclaredRoute`` where a route says not who may
+    call it, before anything is served."""
+
+    def __init__(
+        self, operations: Sequence[Operation], keeper: Admits, *, documented: bool
+    ) -> None:
+        super().__init__(
+            title=_TITLE,
+            version=_VERSION,
+            description=openapi.DESCRIPTION,
+            openapi_url="/openapi.json" if documented else None,
+            redoc_url=None,
+            redirect_slashes=False,
+        )
+        self._operations = operations
+        self.router.routes += (Route(operation, keeper) for operation in operations)
+        self.boundary = Boundary(self.router)
+        # Built at once, so that a mistake in it stops the start and not a caller.
+        self.openapi()
+
+    def build_middleware_stack(self) -> ASGIApp:
+        require_declared(self.routes)
+        return self.boundary
+
+    def openapi(self) -> dict[str, Any]:
+        if not self.openapi_schema:
+            self.openapi_schema = openapi.completed(super().openapi(), self._operations)
+        return self.openapi_schema
+
+
+def public(backend: Backend, health: Health, keeper: Admits) -> Application:
+    """What callers see."""
+    return Application(operations(backend, health), keeper, documented=True)
+
+
+def operations(backend: Backend, health: Health) -> list[Operation]:
+    """All of them, the frequent ones first: routes are tried in this order."""
+    writes = Writes(backend)
+    return [
+        *Transfers(backend, writes).operations(),
+        *History(backend).operations(),
+        *Reservations(backend, writes).operations(),
+        *Wallets(backend, writes).operations(),
+        *CommandStates(backend).operations(),
+        *TransferGroups(backend, writes).operations(),
+        *health.operations(),
+    ]

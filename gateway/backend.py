@@ -1,0 +1,89 @@
+"""What the routes reach for behind HTTP, and when there is none of it yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Protocol
+
+from gateway.answers import Answers
+from gateway.problems import unavailable
+from gateway.remembered import Currencies, Originals, WalletNames
+from ledger.commands import Command
+from producers.commands import Answered, Pending
+from topology.command_ids import CommandIds
+
+if TYPE_CHECKING:
+    import asyncpg
+
+#: On books that are well no read takes this long; beyond it the caller hears 503.
+READ_LIMIT_S: Final = 8.0
+
+
+class Sender(Protocol):
+    """What HTTP uses of ``producers.commands.Commands``; the promises are documented there."""
+
+    @property
+    def command_ids(self) -> CommandIds: ...
+
+    async def ask(
+        self, command: Command, *, actor: str, wait_s: float, trace: str | None = None
+    ) -> Answered | Pending: ...
+
+    async def send(
+        self,
+        command: Command,
+        *,
+        actor: str,
+        deadline: datetime | None = None,
+        trace: str | None = None,
+    ) -> Pending: ...
+
+
+class Clock(Protocol):
+    """What HTTP uses of ``producers.clock.DatabaseClock``."""
+
+    @property
+    def answering(self) -> bool: ...
+
+    def now(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything there is once the database has answered for the first time."""
+
+    pool: asyncpg.Pool
+    sender: Sender
+    clock: Clock
+    answers: Answers
+    names: WalletNames
+    originals: Originals
+    currencies: Currencies
+
+
+class Backend:
+    """The services, from the moment there are any; before that every call is refused."""
+
+    def __init__(self) -> None:
+        self._services: Services | None = None
+
+    def connect(self, services: Services) -> None:
+        self._services = services
+
+    @property
+    def services(self) -> Services:
+        """Raises ``Refusal``."""
+        if self._services is None:
+            raise unavailable("the books have not been reached yet")
+        return self._services
+
+
+@asynccontextmanager
+async def reading() -> AsyncIterator[None]:
+    """Bounds a look at the books, waiting for a free connection included."""
+    async with asyncio.timeout(READ_LIMIT_S):
+        yield

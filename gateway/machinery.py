@@ -1,0 +1,141 @@
+"""Everything behind HTTP, from the moment the books have been reached."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+import asyncpg
+import structlog
+
+from gateway.answers import Answers
+from gateway.auth import KeyRing
+from gateway.backend import Services
+from gateway.problems import DATABASE_AWAY
+from gateway.remembered import Currencies, Originals, WalletNames
+from gateway.watching import QueueWatch, watch_layout
+from ledger import keys
+from ledger.database import reader_pool
+from ledger.deployment import Deployment
+from ledger.waiting import wait_for_books
+from producers.clock import DatabaseClock
+from producers.commands import Commands
+from producers.publisher import Publisher
+from producers.replies import Replies
+from topology.errors import Unavailable
+
+#: Callers' reads. More at once than a database has cores would queue there instead of here.
+_READ_CONNECTIONS: Final = 8
+#: Clock, keys, layout and lost outcomes: never behind callers' reads.
+_OWN_CONNECTIONS: Final = 2
+_RETRY_S: Final = 0.5
+_CLOSE_LIMIT_S: Final = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Machinery:
+    """The clock, the way to the queue and back, and the connections for reads."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        amqp_url: str,
+        own: asyncpg.Pool[Any],
+        reading: asyncpg.Pool[Any],
+    ) -> None:
+        layout = deployment.layout
+        name = f"gateway {os.getpid()}"
+        self._deployment, self._own, self._reading = deployment, own, reading
+        self.clock = DatabaseClock(own)
+        self.replies = Replies(amqp_url, f"{name} replies", own)
+        self.publisher = Publisher(
+            amqp_url,
+            f"{name} commands",
+            layout.number,
+            layout.partitions,
+            self.clock.now,
+            lambda: self.replies.queue,
+        )
+        self._queues = QueueWatch(self.publisher, layout)
+
+    @classmethod
+    async def connect(cls, reader_dsn: str, amqp_url: str) -> Machinery:
+        """Waits for the books as long as it takes. Raises ``SchemaOutdated`` or ``NotPrepared``
+        where they are there and not ours."""
+        while True:
+            deployment = await wait_for_books(reader_dsn)
+            try:
+                own = await reader_pool(reader_dsn, size=_OWN_CONNECTIONS)
+                reading = await reader_pool(reader_dsn, size=_READ_CONNECTIONS)
+            except DATABASE_AWAY as error:
+                _log.warning("database.lost_while_connecting", error=repr(error))
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return cls(deployment, amqp_url, own, reading)
+
+    def services(self) -> Services:
+        """What the routes use of it."""
+        commands = Commands(
+            deployment=self._deployment,
+            clock=self.clock,
+            publisher=self.publisher,
+            replies=self.replies,
+        )
+        return Services(
+            pool=self._reading,
+            sender=commands,
+            clock=self.clock,
+            answers=Answers(commands.command_ids),
+            names=WalletNames(self._reading),
+            originals=Originals(self._reading),
+            currencies=Currencies(self._reading),
+        )
+
+    def checks(self) -> Mapping[str, str]:
+        """What is wrong with each part; empty where nothing is."""
+        return {
+            "database": "" if self.clock.known and self.clock.answering else "does not answer",
+            "broker": self._broker(),
+            "replies": "" if self.replies.queue else "there is no reply queue",
+            "queues": self._queues.problem,
+        }
+
+    async def run(self, ring: KeyRing) -> None:
+        """Keep all of it going, until cancelled. Raises ``LayoutChanged``."""
+        tasks = [
+            asyncio.ensure_future(part)
+            for part in (
+                self.clock.run(),
+                self.publisher.run(),
+                self.replies.run(),
+                ring.run(lambda: keys.load_all(self._own)),
+                self._queues.run(),
+                watch_layout(self._own, self._deployment),
+            )
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    async def close(self) -> None:
+        for pool in (self._reading, self._own):
+            try:
+                async with asyncio.timeout(_CLOSE_LIMIT_S):
+                    await pool.close()
+            except DATABASE_AWAY:
+                pool.terminate()
+
+    def _broker(self) -> str:
+        try:
+            self.publisher.require_open()
+        except Unavailable as error:
+            return str(error)
+        return ""

@@ -1,0 +1,66 @@
+"""Every write's way: the command goes to the queue, and its outcome, if it comes in time, back."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from gateway.backend import Backend, Services
+from gateway.exchange import Answer, Call
+from gateway.preferences import Waiting, read_waiting, require_within
+from gateway.problems import unavailable
+from ledger.commands import Command
+from producers.commands import Answered, Pending
+from topology.deadlines import LONGEST_DEADLINE
+
+
+class Writes:
+    """Carries out the commands that routes make of calls."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def carry_out(self, call: Call, command: Command) -> Answer:
+        """The answer to the call: the command's outcome, or 202 where there is none yet.
+
+        Raises ``Unavailable`` or ``Refusal`` where the command was certainly not accepted.
+        """
+        services = self._backend.services
+        waiting = read_waiting(call)
+        if not services.clock.answering:
+            # Its commands would only wait, and expire: better to say so than to keep the caller.
+            raise unavailable("the database does not answer at the moment")
+        if waiting.respond_async:
+            answer = await _send(services, call, command, waiting)
+        else:
+            answer = await _ask(services, call, command, waiting)
+        if waiting.applied is not None:
+            answer.headers += ((b"preference-applied", waiting.applied),)
+        return answer
+
+
+async def _ask(services: Services, call: Call, command: Command, waiting: Waiting) -> Answer:
+    exchange = call.exchange
+    begun = services.clock.now()
+    told = await services.sender.ask(
+        command, actor=call.key.key_id, wait_s=waiting.wait_s, trace=exchange.trace_id
+    )
+    match told:
+        case Answered(command_id=command_id, outcome=outcome):
+            exchange.queue_s = max(0.0, (outcome.decided - begun).total_seconds())
+            return services.answers.decided(command_id, outcome.result, exchange.trace_id)
+        case Pending():
+            return services.answers.pending(told)
+        case _:
+            assert_never(told)
+
+
+async def _send(services: Services, call: Call, command: Command, waiting: Waiting) -> Answer:
+    now = services.clock.now()
+    require_within(waiting.deadline, now, now + LONGEST_DEADLINE)
+    pending = await services.sender.send(
+        command,
+        actor=call.key.key_id,
+        deadline=waiting.deadline,
+        trace=call.exchange.trace_id,
+    )
+    return services.answers.pending(pending)
