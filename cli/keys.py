@@ -20,7 +20,9 @@ def command() -> None:
 
 @command.command("create")
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(list(Scope)))
+@click.option(
+    "--scope", "scopes", multiple=True, required=True, type=click.Choice([s.value for s in Scope])
+)
 @click.option("--owner", help="Who stands behind it; the name where not given.")
 @click.option("--expires", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="In UTC.")
 @click.option("--rate", type=click.IntRange(1), help="Requests per second; none where not given.")

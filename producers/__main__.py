@@ -21,7 +21,7 @@ from topology.vitals import Vitals, watch_lifeline
 _log = structlog.get_logger(__name__)
 
 #: Behind payments: under full load events come later, and payments as fast as without them.
-_NICENESS = 5
+_NICENESS = 10
 
 
 def main() -> int:
