@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import openapi
 from gateway.backend import Backend
@@ -16,7 +16,7 @@ from gateway.history import History
 from gateway.middleware import Boundary
 from gateway.operations import Operation
 from gateway.reservations import Reservations
-from gateway.routing import Admits, Route, require_declared
+from gateway.routing import Admits, Directory, Route, require_declared
 from gateway.transfer_groups import TransferGroups
 from gateway.transfers import Transfers
 from gateway.wallets import Wallets
@@ -43,14 +43,20 @@ class Application(FastAPI):
             redirect_slashes=False,
         )
         self._operations = operations
-        self.router.routes += (Route(operation, keeper) for operation in operations)
-        self.boundary = Boundary(self.router)
+        routes = [Route(operation, keeper) for operation in operations]
+        self.router.routes += routes
+        self.boundary = Boundary(Directory(self.router, routes))
+        require_declared(self.routes)
         # Built at once, so that a mistake in it stops the start and not a caller.
         self.openapi()
 
     def build_middleware_stack(self) -> ASGIApp:
-        require_declared(self.routes)
         return self.boundary
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # The framework would look into the environment on every call, for telemetry we do not use.
+        scope["app"] = self
+        await self.boundary(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         if not self.openapi_schema:

@@ -28,7 +28,7 @@ from gateway.fields import (
     WalletKey,
     WalletName,
 )
-from gateway.problems import Refusal
+from gateway.problems import Refusal, pointed
 from gateway.reading import escape
 from ledger.commands import GROUP_SIZE
 from ledger.rejections import Code
@@ -41,6 +41,12 @@ _WORDS: Final = {
     "dict_type": "must be an object of strings",
     "list_type": "must be an array",
     "model_type": "must be an object",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must match {pattern}",
+    "literal_error": "must be {expected}",
+    "too_short": "must have at least {min_length} items",
+    "too_long": "must have at most {max_length} items",
 }
 
 
@@ -57,8 +63,10 @@ class NewWallet(Body):
     )
     currency: Currency
     name: Name | None = None
-    type: Literal["STANDARD", "SYSTEM"] = Field(
-        "STANDARD", description="SYSTEM wallets have no lower limit and need the operator scope."
+    type: Literal["STANDARD", "SYSTEM"] | None = Field(
+        None,
+        description="Default STANDARD. SYSTEM wallets have no lower limit and need the operator"
+        " scope.",
     )
     minimum_balance: SignedAmount | None = Field(
         None, description="Default 0; anything else needs the operator scope."
@@ -98,11 +106,11 @@ class Transfer(Body):
 
 
 class NewTransfer(Transfer):
-    only_check: bool = Field(False, description="Only say whether it would succeed now.")
+    only_check: bool | None = Field(None, description="Only say whether it would succeed now.")
 
 
 class GroupMember(Transfer):
-    only_check: Literal[False] = Field(False, description="A group cannot be checked only.")
+    only_check: Literal[False] | None = Field(None, description="A group cannot be checked only.")
 
 
 class NewTransferGroup(Body):
@@ -139,14 +147,14 @@ def _refusal(found: list[ErrorDetails]) -> Refusal:
     first = errors[0]
     return Refusal(
         Code.INVALID_AMOUNT if only_amounts else Code.INVALID_REQUEST,
-        f"{first['pointer'] or 'the body'} {first['detail']}",
+        pointed(first["detail"], first["pointer"]),
         errors=errors,
     )
 
 
 def _words(error: ErrorDetails) -> str:
     words = _WORDS.get(error["type"])
-    return words or error["msg"][:1].lower() + error["msg"][1:]
+    return error["msg"] if words is None else words.format(**error.get("ctx", {}))
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:

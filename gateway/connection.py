@@ -25,7 +25,7 @@ HEAD_FIELDS: Final = 100
 REQUEST_LIMIT_S: Final = 15.0
 #: After a refusal the rest of the body is read and thrown away, so that the caller sees the answer;
 #: a caller that does not stop is cut off.
-_DISCARD_LIMIT: Final = 1024 * 1024
+_DISCARD_LIMIT: Final = 64 * 1024 * 1024
 
 _EXTENSION: Final = "sov.connection"
 

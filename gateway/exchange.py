@@ -128,8 +128,6 @@ class Answer:
         headers += (
             (b"content-type", self.media_type),
             (b"content-length", b"%d" % len(body)),
-            # Balances are nobody else's, and not true for long.
-            (b"cache-control", b"no-store"),
         )
         return headers, body
 

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway import problems
 from gateway.connection import connection_of
 from gateway.exchange import Exchange, begin
-from gateway.metrics import ABANDONED, IN_FLIGHT, Observer
+from gateway.metrics import ABANDONED, Observer
 from gateway.problems import unavailable
 from ledger.rejections import Code
 
@@ -51,7 +51,6 @@ class Boundary:
         connection = connection_of(scope)
         connection.begin_work(asyncio.current_task())
         self.in_flight += 1
-        IN_FLIGHT.inc()
         try:
             await self._answer(scope, receive, send_timed, exchange)
         except asyncio.CancelledError:
@@ -61,7 +60,6 @@ class Boundary:
         finally:
             connection.end_work()
             self.in_flight -= 1
-            IN_FLIGHT.dec()
             self._observer.observe(
                 exchange.route,
                 scope["method"],

@@ -144,7 +144,12 @@ def invalid(what: str, pointer: str, *, code: AnyCode = Code.INVALID_REQUEST) ->
     """The refusal of one member of the body, or of the body where ``pointer`` (a JSON Pointer) is
     empty; ``what`` says what is wrong with it, such as "must be a string"."""
     errors = [{"detail": what, "pointer": pointer}]
-    return Refusal(code, f"{pointer or 'the body'} {what}", errors=errors)
+    return Refusal(code, pointed(what, pointer), errors=errors)
+
+
+def pointed(what: str, pointer: str) -> str:
+    """One line for people that says where and what."""
+    return f"{pointer}: {what}" if pointer else f"the body {what}"
 
 
 def refusal_of(error: BaseException) -> Refusal:

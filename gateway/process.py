@@ -13,7 +13,7 @@ from gateway.auth import Gatekeeper, KeyRing
 from gateway.backend import Backend
 from gateway.health import Health
 from gateway.machinery import Machinery
-from gateway.metrics import Exposition
+from gateway.metrics import IN_FLIGHT, Exposition
 from gateway.operations import READERS, Access
 from gateway.server import make_server, open_socket
 from ledger.keys import Scope
@@ -68,8 +68,9 @@ class Gateway:
         }
 
     def report(self) -> Mapping[str, object]:
-        """What ``./sov status`` shows of this process."""
+        """What ``./sov status`` shows of this process; called once a second."""
         machinery = self._machinery
+        IN_FLIGHT.set(self._boundary.in_flight)
         return {
             "in_flight": self._boundary.in_flight,
             "waiting_commands": machinery.replies.waiting if machinery else 0,

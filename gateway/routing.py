@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Match
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import openapi
 from gateway.backend import READ_LIMIT_S
@@ -68,6 +68,8 @@ class Route(APIRoute):
         else:
             async with asyncio.timeout(READ_LIMIT_S):
                 answer = await self.operation.answer(call)
+            # Balances are nobody else's, and not true for long.
+            answer.headers += ((b"cache-control", b"no-store"),)
         call.exchange.code = answer.code
         await answer.send(send)
 
@@ -76,6 +78,26 @@ class Route(APIRoute):
         return method == self.operation.method or (
             method == "HEAD" and self.operation.method == _READ
         )
+
+
+class Directory:
+    """Finds routes whose path is fixed at once, and leaves the others to the router, which tries
+    one after the other."""
+
+    def __init__(self, router: ASGIApp, routes: Iterable[Route]) -> None:
+        self._router = router
+        self._fixed = {
+            (route.operation.method, route.path): route
+            for route in routes
+            if not route.param_convertors
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._fixed.get((scope["method"], scope["path"]))
+        if route is None:
+            await self._router(scope, receive, send)
+        else:
+            await route.handle(scope, receive, send)
 
 
 def require_declared(routes: Iterable[BaseRoute]) -> None:

@@ -51,7 +51,8 @@ class Wallets:
         body = validated(NewWallet, await read_document(call))
         key = idempotency_key(call, body.external_unique_id, WALLET_KEY_LENGTH)
         minimum = body.minimum_balance or Decimal(0)
-        if body.type == WalletType.SYSTEM:
+        wallet_type = WalletType(body.type or WalletType.STANDARD)
+        if wallet_type is WalletType.SYSTEM:
             require_operator(call, "a SYSTEM wallet")
             if minimum:
                 raise invalid("a SYSTEM wallet has no lower limit", "/minimumBalance")
@@ -60,7 +61,7 @@ class Wallets:
         command = CreateWallet(
             external_unique_id=key,
             currency=body.currency,
-            type=WalletType(body.type),
+            type=wallet_type,
             minimum_balance=minimum,
             name=body.name,
             metadata=body.metadata or {},
