@@ -66,11 +66,16 @@ def is_storable(text: str) -> bool:
     return "\0" not in text and not _SURROGATE.search(text)
 
 
+def is_json(media_type: bytes) -> bool:
+    """Whether a Content-Type is JSON in UTF-8, the only encoding JSON has (RFC 8259)."""
+    return media_type == b"application/json" or bool(
+        _MEDIA_TYPE.fullmatch(media_type.decode("latin-1"))
+    )
+
+
 def _require_json(call: Call) -> None:
     value = call.field(b"content-type")
-    if value == b"application/json":
-        return
-    if value is None or not _MEDIA_TYPE.fullmatch(value.decode("latin-1")):
+    if value is None or not is_json(value):
         raise Refusal(
             GatewayCode.UNSUPPORTED_MEDIA_TYPE,
             "the body must be application/json in UTF-8",
