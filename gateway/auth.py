@@ -35,7 +35,11 @@ _log = structlog.get_logger(__name__)
 class KeyRing:
     """All keys by the hash of their secret."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, refresh_s: float = _REFRESH_S, refresh_least_s: float = _REFRESH_LEAST_S
+    ) -> None:
+        """Refreshes every ``refresh_s``, and for unknown keys as often as ``refresh_least_s``."""
+        self._refresh_s, self._refresh_least_s = refresh_s, refresh_least_s
         self._keys: Mapping[bytes, ApiKey] = {}
         self._wanted = asyncio.Event()
         self._round: asyncio.Future[bool] | None = None
@@ -64,9 +68,9 @@ class KeyRing:
             self._wanted.clear()
             self.answering = await self._refresh(load)
             current.set_result(self.answering)
-            await asyncio.sleep(_REFRESH_LEAST_S)
+            await asyncio.sleep(self._refresh_least_s)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_REFRESH_S - _REFRESH_LEAST_S):
+                async with asyncio.timeout(self._refresh_s - self._refresh_least_s):
                     await self._wanted.wait()
 
     async def _refresh(self, load: Callable[[], Awaitable[Sequence[ApiKey]]]) -> bool:

@@ -133,14 +133,16 @@ class Bench:
     """The application with its services in reach."""
 
     def __init__(self) -> None:
-        self.sender, self.clock, self.books = Sender(), Clock(), NoBooks()
-        self.checks: dict[str, str] = {"database": ""}
         self.backend = Backend()
+        self.checks: dict[str, str] = {}
         health = Health(lambda: self.checks, Exposition(None), READERS)
         self.application: Application = app.public(self.backend, health, Keeper())
 
     def connect(self) -> None:
-        pool: Any = self.books
+        """Fresh services that are all well."""
+        self.sender, self.clock = Sender(), Clock()
+        self.checks = {"database": ""}
+        pool: Any = NoBooks()
         self.backend.connect(
             Services(
                 pool=pool,

@@ -37,7 +37,7 @@ class Books:
 
 @asynccontextmanager
 async def ring_of(books: Books) -> AsyncIterator[KeyRing]:
-    ring = KeyRing()
+    ring = KeyRing(refresh_s=0.1, refresh_least_s=0.02)
     running = asyncio.create_task(ring.run(books.load))
     try:
         await until(lambda: books.asked)
