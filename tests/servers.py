@@ -12,21 +12,29 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+from aio_pika.abc import AbstractConnection
+
 from cli.home import ROOT, path_for_children
 from cli.servers import postgres, provide, rabbitmq, rabbitmq_conf
 from cli.servers.kept import Kept
+from ledger.database import connect_owner
+from topology import connections
 
 POSTGRES_IMAGE = "postgres:17"
 RABBITMQ_IMAGE = "rabbitmq:4.1"
 DOCKER_SOCKET = "/var/run/docker.sock"
 _PULL_LIMIT_S = 60.0
 _DOCKER_LIMIT_S = 5.0
+_CONTAINER_LIMIT_S = 60.0
+_POSTGRES_PORT, _RABBITMQ_PORT = 5432, 5672
+_PASSWORD = "of-a-container-for-tests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +107,59 @@ async def _containers(*, forced: bool) -> AsyncIterator[Servers]:
         if problem:
             yield await stack.enter_async_context(private())
             return
-        # Imported here: these packages look for Docker when they are imported.
-        from testcontainers.postgres import PostgresContainer
-        from testcontainers.rabbitmq import RabbitMqContainer
+        yield await _start_containers(stack)
 
-        database = PostgresContainer(POSTGRES_IMAGE, username="sov_admin", dbname="sov")
-        broker = RabbitMqContainer(RABBITMQ_IMAGE, vhost="sov")
-        for container in (database, broker):
-            stack.callback(container.stop)
-        await asyncio.gather(asyncio.to_thread(database.start), asyncio.to_thread(broker.start))
-        dsn = database.get_connection_url(driver=None)
-        parameters = broker.get_connection_params()
-        credentials = f"{broker.username}:{broker.password}"
-        amqp = f"amqp://{credentials}@{parameters.host}:{parameters.port}/sov"
-        yield Servers("containers", dsn, dsn, amqp)
+
+async def _start_containers(stack: AsyncExitStack) -> Servers:
+    # Imported here: the package looks for Docker when it is imported. Its generic container,
+    # because the special ones need drivers of their own only to ask whether the server is up.
+    from testcontainers.core.config import testcontainers_config
+    from testcontainers.core.container import DockerContainer
+
+    # Its reaper would be a third image to pull; ours are stopped at the end of the block.
+    testcontainers_config.ryuk_disabled = True
+    database = (
+        DockerContainer(POSTGRES_IMAGE)
+        .with_env("POSTGRES_USER", "sov_admin")
+        .with_env("POSTGRES_PASSWORD", _PASSWORD)
+        .with_env("POSTGRES_DB", "sov")
+        .with_exposed_ports(_POSTGRES_PORT)
+    )
+    broker = (
+        DockerContainer(RABBITMQ_IMAGE)
+        .with_env("RABBITMQ_DEFAULT_USER", "sov_admin")
+        .with_env("RABBITMQ_DEFAULT_PASS", _PASSWORD)
+        .with_env("RABBITMQ_DEFAULT_VHOST", "sov")
+        .with_exposed_ports(_RABBITMQ_PORT)
+    )
+    for container in (database, broker):
+        stack.callback(container.stop)
+    await asyncio.gather(asyncio.to_thread(database.start), asyncio.to_thread(broker.start))
+    credentials = f"sov_admin:{_PASSWORD}"
+    dsn = f"postgresql://{credentials}@{_address(database, _POSTGRES_PORT)}/sov"
+    amqp = f"amqp://{credentials}@{_address(broker, _RABBITMQ_PORT)}/sov"
+    await asyncio.gather(_until_up(lambda: connect_owner(dsn)), _until_up(lambda: _connect(amqp)))
+    return Servers("containers", dsn, dsn, amqp)
+
+
+def _address(container: Any, port: int) -> str:
+    return f"{container.get_container_host_ip()}:{container.get_exposed_port(port)}"
+
+
+async def _connect(url: str) -> AbstractConnection:
+    return await connections.connect(url, "tests")
+
+
+async def _until_up(connect: Callable[[], Awaitable[Any]]) -> None:
+    """Wait until the server in the container does; both start their work a while after it."""
+    async with asyncio.timeout(_CONTAINER_LIMIT_S):
+        while True:
+            try:
+                await (await connect()).close()
+            except (*connections.BROKER_ERRORS, asyncpg.PostgresError):
+                await asyncio.sleep(0.2)
+            else:
+                return
 
 
 async def _why_no_containers() -> str:
