@@ -28,7 +28,7 @@ from topology.errors import LayoutChanged
 _TICK_EVERY_S: Final = 1.0
 _TICKS_PER_SWEEP: Final = 30
 _TICKS_PER_HEADS_LOG: Final = 60
-_TICKS_PER_NUDGE: Final = 3
+_TICKS_PER_LAYOUT_CHECK: Final = 3
 
 _log = structlog.get_logger(__name__)
 
@@ -75,9 +75,9 @@ class Housekeeping:
             if partition.number in lost | self._writer.take_lost():
                 await self._lane.discard(partition)
         metrics.OWNED.set(len(owned))
-        if self._ticks % _TICKS_PER_NUDGE == 0:
+        await self._nudge()
+        if self._ticks % _TICKS_PER_LAYOUT_CHECK == 0:
             await self._require_layout()
-            await self._nudge()
         if self._ticks % _TICKS_PER_SWEEP == 0:
             metrics.SWEPT.inc(await heads.sweep(connection))
         if self._ticks % _TICKS_PER_HEADS_LOG == 0:

@@ -17,6 +17,8 @@ from ledger.sql import HEADS as SQL
 
 _SWEEP_MARGIN: Final = timedelta(minutes=1)
 _SWEEP_LIMIT: Final = 1000
+#: Owners tick every second.
+_STALE: Final = timedelta(seconds=2)
 _SILENCE: Final = timedelta(seconds=3)
 _TAKE_OVER_TRIES: Final = 5
 
@@ -73,7 +75,7 @@ async def sweep(connection: asyncpg.Connection) -> int:
 
 async def stale(connection: asyncpg.Connection, layout: int) -> frozenset[int]:
     """Partitions whose clock nobody has moved for a while."""
-    rows = await connection.fetch(SQL.stale, layout, _SILENCE)
+    rows = await connection.fetch(SQL.stale, layout, _STALE)
     return frozenset(row["partition"] for row in rows)
 
 

@@ -58,18 +58,26 @@ class Commands:
         self.command_ids = CommandIds(deployment.command_id_secret)
 
     async def ask(
-        self, command: Command, *, actor: str, wait_s: float, trace: str | None = None
+        self,
+        command: Command,
+        *,
+        actor: str,
+        wait_s: float,
+        deadline: datetime | None = None,
+        trace: str | None = None,
     ) -> Answered | Pending:
         """Send the command and wait for its outcome, ``wait_s`` at most.
 
-        Its deadline is a little earlier, so that an abandoned call moves nothing later. Raises
-        ``Unavailable`` where it is certain that the command was not accepted.
+        Its deadline is a little before the end of the wait, so that an abandoned call moves nothing
+        later; ``deadline`` can only make it earlier. Raises ``Unavailable`` where the command was
+        certainly not accepted.
         """
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + wait_s
-        submission = self._submission(
-            command, self._clock.now(), timedelta(seconds=deadline_after_s(wait_s)), actor, trace
-        )
+        until_s = asyncio.get_running_loop().time() + wait_s
+        now = self._clock.now()
+        within = timedelta(seconds=deadline_after_s(wait_s))
+        if deadline is not None:
+            within = min(within, deadline - now)
+        submission = self._submission(command, now, within, actor, trace)
         if self._replies.waiting >= _MAX_IN_FLIGHT:
             raise Unavailable("too many commands are waiting for their outcome")
         waiter = self._replies.expect(submission.command_id, until_s)

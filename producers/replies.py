@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
@@ -28,6 +29,8 @@ _QUEUE_LENGTH: Final = 10_000
 _LOOK_EVERY_S: Final = 0.1
 #: A caller whose wait ends within this is looked up once more before it is told "pending".
 _LAST_LOOK_S: Final = 0.35
+#: Replies take milliseconds: whoever waits this long is looked up, and again after as long.
+_PATIENCE_S: Final = 1.0
 _LOOK_LIMIT: Final = 500
 
 _log = structlog.get_logger(__name__)
@@ -36,13 +39,25 @@ _log = structlog.get_logger(__name__)
 class Waiter:
     """One caller waiting for the outcome of one command."""
 
-    __slots__ = ("command_id", "outcome", "queue", "until_s")
+    __slots__ = ("_look_at_s", "command_id", "outcome", "queue", "until_s")
 
     def __init__(self, command_id: UUID, queue: str | None, until_s: float) -> None:
+        loop = asyncio.get_running_loop()
         self.command_id = command_id
         self.queue = queue
         self.until_s = until_s
-        self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.outcome: asyncio.Future[Outcome] = loop.create_future()
+        self._look_at_s = loop.time() + _PATIENCE_S
+
+    def is_doubtful(self, queue: str | None, now_s: float) -> bool:
+        """Whether it cannot count on a reply: its queue is gone, it has waited for long, or its
+        wait is about to end."""
+        if self.outcome.done():
+            return False
+        if now_s >= self._look_at_s:
+            self._look_at_s = now_s + _PATIENCE_S
+            return True
+        return self.queue is None or self.queue != queue or self.until_s - now_s < _LAST_LOOK_S
 
     def heed(self, fate: asyncio.Future[Any]) -> None:
         """Stop waiting with the exception of a command that was certainly not accepted."""
@@ -152,12 +167,6 @@ class Replies:
                 metrics.LOOKED_UP.inc(self._settle(list(found.values())))
 
     def _doubtful(self) -> list[UUID]:
-        """Who cannot count on a reply: its queue is gone, or its wait is about to end."""
         now_s = asyncio.get_running_loop().time()
-        doubtful = [
-            w.command_id
-            for w in self._waiters.values()
-            if not w.outcome.done()
-            and (w.queue is None or w.queue != self._queue or w.until_s - now_s < _LAST_LOOK_S)
-        ]
-        return doubtful[:_LOOK_LIMIT]
+        doubtful = (w for w in self._waiters.values() if w.is_doubtful(self._queue, now_s))
+        return [waiter.command_id for waiter in islice(doubtful, _LOOK_LIMIT)]

@@ -52,17 +52,20 @@ class Proxy:
         link.add_done_callback(self._links.discard)
 
     async def _link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        server_reader, server_writer = await asyncio.open_connection(*self._target)
-        ways = [
-            asyncio.ensure_future(_pump(reader, server_writer)),
-            asyncio.ensure_future(_pump(server_reader, writer)),
-        ]
+        ends = [writer]
+        ways: list[asyncio.Future[None]] = []
         try:
+            server_reader, server_writer = await asyncio.open_connection(*self._target)
+            ends.append(server_writer)
+            ways.append(asyncio.ensure_future(_pump(reader, server_writer)))
+            ways.append(asyncio.ensure_future(_pump(server_reader, writer)))
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        except OSError:
+            return  # the server is away: so is the way to it
         finally:
             for way in ways:
                 way.cancel()
-            for end in (writer, server_writer):
+            for end in ends:
                 end.transport.abort()
 
 
