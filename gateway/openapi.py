@@ -11,18 +11,20 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from gateway import problems
-from gateway.operations import Access, Operation
+from gateway.answers import ACCEPTED
+from gateway.operations import Access, Operation, Success
 from gateway.problems import KINDS, AnyCode, GatewayCode, Refusal
-from gateway.schemas import PendingCommand, Problem
+from gateway.schemas import Check, PendingCommand, Problem
 from ledger.rejections import Code
 
 DESCRIPTION: Final = """\
 Wallets, transfers and reservations, applied in order from a queue.
 
-Every write waits for its outcome (`Prefer: wait=seconds`, 0.1 to 30, default 5) and answers 202
-with a command to ask about where there is none in time. `Prefer: respond-async` answers 202 at
-once; `Sov-Deadline` says until when it may then still be applied. A key that is on the ledger moves
-nothing twice: repeat a call with its key to settle what became of it.
+Every write waits for its outcome (`Prefer: wait=seconds`, default 5; less than 0.1 counts as 0.1,
+more than 30 as 30) and answers 202 with a command to ask about where there is none in time.
+`Prefer: respond-async` answers 202 at once; `Sov-Deadline` says until when it may then still be
+applied. A key that is on the ledger moves nothing twice: repeat a call with its key to settle what
+became of it.
 """
 
 _REF: Final = "#/components/schemas/{model}"
@@ -63,6 +65,16 @@ _KEY_HEADER: Final[dict[str, Any]] = {
     "in": "header",
     "description": "Instead of `externalUniqueId` in the body; quoted or bare.",
     "schema": {"type": "string"},
+}
+
+
+_COMMAND_HEADER: Final[dict[str, Any]] = {
+    "schema": {"type": "string"},
+    "required": True,
+    "description": "What to ask `/v1/commands/{commandId}` about.",
+}
+_PENDING: Final = {
+    ACCEPTED: Success("Accepted perhaps, and not decided yet: ask at `Location`", PendingCommand)
 }
 
 
@@ -115,12 +127,15 @@ def operation_id(operation: Operation) -> str:
 
 def _responses(operation: Operation) -> dict[str, Any]:
     responses: dict[str, Any] = {}
-    for status, success in operation.success.items():
+    successes = {**operation.success, **(_PENDING if operation.commands else {})}
+    for status, success in successes.items():
         response: dict[str, Any] = {"description": success.description}
         if success.model is not None:
             response["content"] = {success.media_type: {"schema": _reference(success.model)}}
         elif success.media_type != "application/json":
             response["content"] = {success.media_type: {"schema": {"type": "string"}}}
+        if operation.commands and success.model is not Check:
+            response["headers"] = {"Sov-Command-Id": _COMMAND_HEADER}
         responses[str(status)] = response
     by_status: defaultdict[int, list[AnyCode]] = defaultdict(list)
     for code in dict.fromkeys(_codes(operation)):

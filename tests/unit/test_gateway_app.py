@@ -363,6 +363,7 @@ class TestDocumentation:
         for method, path in declared(bench):
             operation = document["paths"][path][method.lower()]
             assert operation["summary"]
+            assert ("202" in operation["responses"]) == (method != "GET")
             for status, answer in operation["responses"].items():
                 assert answer["description"]
                 if status.startswith(("4", "5")):
