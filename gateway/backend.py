@@ -7,20 +7,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from gateway.answers import Answers
+from gateway.books import Books
 from gateway.problems import unavailable
 from gateway.remembered import Currencies, Originals, WalletNames
 from ledger.commands import Command
 from producers.commands import Answered, Pending
 from topology.command_ids import CommandIds
 
-if TYPE_CHECKING:
-    import asyncpg
-
 #: On books that are well no read takes this long; beyond it the caller hears 503.
-READ_LIMIT_S: Final = 8.0
+READ_LIMIT_S: Final = 5.0
 
 
 class Sender(Protocol):
@@ -56,7 +54,7 @@ class Clock(Protocol):
 class Services:
     """Everything there is once the database has answered for the first time."""
 
-    pool: asyncpg.Pool
+    books: Books
     sender: Sender
     clock: Clock
     answers: Answers

@@ -32,7 +32,7 @@ class CommandStates:
         except InvalidCommandId:
             raise _not_found(token) from None
         state = await reads.command_state(
-            services.pool, address.command_id, address.layout, address.partition
+            services.books, address.command_id, address.layout, address.partition
         )
         if state is None:
             raise _not_found(token)

@@ -50,7 +50,7 @@ class History:
         moment = call.query.moment(_AT.name)
         if moment is not None:
             return await self._balance_at(wallet_id, moment)
-        found = await reads.wallet(self._backend.services.pool, wallet_id)
+        found = await reads.wallet(self._backend.services.books, wallet_id)
         if found is None:
             raise wallet_not_found(wallet_id)
         state = found.state
@@ -58,14 +58,14 @@ class History:
         return Answer(OK, document)
 
     async def _balance_at(self, wallet_id: UUID, moment: datetime) -> Answer:
-        pool = self._backend.services.pool
+        books = self._backend.services.books
         # Read first: what can still change after this reading is not looked at below.
-        complete_until = await reads.complete_until(pool)
+        complete_until = await reads.complete_until(books)
         if moment > complete_until:
             raise invalid_parameter(
                 _AT.name, f"is later than {timestamp(complete_until)}, until when all is known"
             )
-        then = await reads.balance_at(pool, wallet_id, moment)
+        then = await reads.balance_at(books, wallet_id, moment)
         if then is None:
             raise wallet_not_found(wallet_id)
         return Answer(OK, _balance_then(wallet_id, then, moment))
@@ -77,12 +77,12 @@ class History:
         cursor = Cursor(_TRANSACTIONS, wallet_id, *question.filters)
         position = cursor.read(call.query)
         services = self._backend.services
-        pool = services.pool
+        books = services.books
         # Read first: an entry that can still appear must not be promised away.
-        complete_until = await reads.complete_until(pool)
+        complete_until = await reads.complete_until(books)
         currency = await services.currencies.currency(wallet_id)
         part = await reads.stretch(
-            pool,
+            books,
             wallet_id,
             date_from=question.date_from,
             date_to=question.date_to,
@@ -92,7 +92,7 @@ class History:
             raise wallet_not_found(wallet_id)
         part = question.rest(part, position)
         found = await reads.entries(
-            pool, wallet_id, part, descending=question.descending, limit=question.limit + 1
+            books, wallet_id, part, descending=question.descending, limit=question.limit + 1
         )
         page = found[: question.limit]
         more = len(found) > question.limit

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-import asyncpg
 import structlog
 
 from gateway.answers import Answers
 from gateway.auth import KeyRing
 from gateway.backend import Services
+from gateway.books import Books
 from gateway.problems import DATABASE_AWAY
 from gateway.remembered import Currencies, Originals, WalletNames
 from gateway.watching import QueueWatch, watch_layout
@@ -43,8 +43,8 @@ class Machinery:
         self,
         deployment: Deployment,
         amqp_url: str,
-        own: asyncpg.Pool[Any],
-        reading: asyncpg.Pool[Any],
+        own: Books,
+        reading: Books,
     ) -> None:
         layout = deployment.layout
         name = f"gateway {os.getpid()}"
@@ -68,8 +68,8 @@ class Machinery:
         while True:
             deployment = await wait_for_books(reader_dsn)
             try:
-                own = await reader_pool(reader_dsn, size=_OWN_CONNECTIONS)
-                reading = await reader_pool(reader_dsn, size=_READ_CONNECTIONS)
+                own = Books(await reader_pool(reader_dsn, size=_OWN_CONNECTIONS))
+                reading = Books(await reader_pool(reader_dsn, size=_READ_CONNECTIONS))
             except DATABASE_AWAY as error:
                 _log.warning("database.lost_while_connecting", error=repr(error))
                 await asyncio.sleep(_RETRY_S)
@@ -85,7 +85,7 @@ class Machinery:
             replies=self.replies,
         )
         return Services(
-            pool=self._reading,
+            books=self._reading,
             sender=commands,
             clock=self.clock,
             answers=Answers(commands.command_ids),
@@ -126,12 +126,8 @@ class Machinery:
             await asyncio.wait(tasks)
 
     async def close(self) -> None:
-        for pool in (self._reading, self._own):
-            try:
-                async with asyncio.timeout(_CLOSE_LIMIT_S):
-                    await pool.close()
-            except DATABASE_AWAY:
-                pool.terminate()
+        for books in (self._reading, self._own):
+            await books.close(_CLOSE_LIMIT_S)
 
     def _broker(self) -> str:
         try:

@@ -81,7 +81,7 @@ class Reservations:
         position = cursor.read(call.query)
         services = self._backend.services
         found = await reads.live_reservations(
-            services.pool,
+            services.books,
             wallet_id,
             session_id=session_id,
             after=reads.FIRST_ID if position is None else position_id(position),
@@ -97,7 +97,7 @@ class Reservations:
         wallet_id, reservation_id = wallet_id_of(call), _reservation_id(call)
         services = self._backend.services
         found = await reads.live_reservations(
-            services.pool, wallet_id, reservation_id=reservation_id
+            services.books, wallet_id, reservation_id=reservation_id
         )
         if not found:
             await _require_wallet(services, wallet_id)
@@ -201,5 +201,5 @@ def _reservation_id(call: Call) -> UUID:
 
 
 async def _require_wallet(services: Services, wallet_id: UUID) -> None:
-    if await reads.wallet(services.pool, wallet_id) is None:
+    if await reads.wallet(services.books, wallet_id) is None:
         raise wallet_not_found(wallet_id)

@@ -90,7 +90,7 @@ class Transfers:
     async def get(self, call: Call) -> Answer:
         transfer_id = path_id(call, "transferId", Code.TRANSFER_NOT_FOUND, "transfer")
         services = self._backend.services
-        found = await reads.transfer(services.pool, transfer_id)
+        found = await reads.transfer(services.books, transfer_id)
         if found is None:
             raise not_found(Code.TRANSFER_NOT_FOUND, "transfer", transfer_id)
         return Answer(OK, services.answers.transfer(found))
@@ -99,7 +99,7 @@ class Transfers:
         """The transfer of a key, as a list of one or none."""
         key = call.query.required_text(_KEY.name, *TRANSFER_KEY_LENGTH)
         services = self._backend.services
-        found = await reads.transfer_of_key(services.pool, key)
+        found = await reads.transfer_of_key(services.books, key)
         items = [] if found is None else [services.answers.transfer(found)]
         return Answer(OK, {"items": items, "nextCursor": None})
 
@@ -107,7 +107,7 @@ class Transfers:
         key = optional_key(call, body.external_unique_id, TRANSFER_KEY_LENGTH)
         services = self._backend.services
         command = movement(body, key or _NO_KEY, await named_wallets(services, [body]))
-        async with reading(), services.pool.acquire() as connection:
+        async with reading(), services.books.connection() as connection:
             rejection = await check_transfer(connection, command)
         if rejection is not None:
             raise services.answers.refusal(rejection)
@@ -185,6 +185,6 @@ class Transfers:
 async def _require_unused(services: Services, key: str) -> None:
     """A key that is on the ledger is said before a wallet that is not (order of refusals)."""
     async with reading():
-        original = await reads.transfer_of_key(services.pool, key)
+        original = await reads.transfer_of_key(services.books, key)
     if original is not None:
         raise services.answers.refusal(duplicate_transfer(original, same_payload=False))

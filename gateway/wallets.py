@@ -85,7 +85,7 @@ class Wallets:
 
     async def get(self, call: Call) -> Answer:
         wallet_id = wallet_id_of(call)
-        found = await reads.wallet(self._backend.services.pool, wallet_id)
+        found = await reads.wallet(self._backend.services.books, wallet_id)
         if found is None:
             raise wallet_not_found(wallet_id)
         return Answer(OK, documents.wallet(found.state))
@@ -99,12 +99,12 @@ class Wallets:
         cursor = Cursor(_ALL, external_id, reference)
         position = cursor.read(query)
         after = reads.FIRST_ID if position is None else position_id(position)
-        pool = self._backend.services.pool
+        books = self._backend.services.books
         if external_id is None and reference is None:
-            found = await reads.wallets(pool, after=after, limit=limit + 1)
+            found = await reads.wallets(books, after=after, limit=limit + 1)
         else:
             found = await reads.find_wallets(
-                pool,
+                books,
                 external_unique_id=external_id,
                 reference=None if reference is None else "".join(reference.split()).upper(),
             )

@@ -142,16 +142,16 @@ class Bench:
         """Fresh services that are all well."""
         self.sender, self.clock = Sender(), Clock()
         self.checks = {"database": ""}
-        pool: Any = NoBooks()
+        books: Any = NoBooks()
         self.backend.connect(
             Services(
-                pool=pool,
+                books=books,
                 sender=self.sender,
                 clock=self.clock,
                 answers=Answers(COMMAND_IDS),
-                names=WalletNames(pool),
-                originals=Originals(pool),
-                currencies=Currencies(pool),
+                names=WalletNames(books),
+                originals=Originals(books),
+                currencies=Currencies(books),
             )
         )
 
