@@ -158,15 +158,12 @@ class Story:
         self._title("The books")
         for name, wallet in self._wallets.items():
             balance = self._read(name)
-            table = Table(
-                "#",
-                "amount",
-                "balance",
-                "key",
-                title=f"{wallet['name']} {wallet['reference']}: current"
+            self._console.print(
+                f"{wallet['name']} ({wallet['reference']}): current"
                 f" {balance['currentBalance']}, available {balance['availableBalance']}",
-                title_justify="left",
+                soft_wrap=True,
             )
+            table = Table("#", "amount", "balance", "key")
             path = f"/v1/wallets/{wallet['walletId']}/transactions"
             for entry in self._call("GET", path, expect=200, quiet=True)["items"]:
                 table.add_row(
@@ -175,7 +172,8 @@ class Story:
                     entry["balance"],
                     entry["externalUniqueId"],
                 )
-            self._console.print(table)
+            if table.row_count:
+                self._console.print(table)
 
     def _transfer(
         self, source: str, target: str, amount: str, key: str, *, expect: int, **more: str
@@ -232,7 +230,8 @@ class Story:
         if not quiet:
             word = answer.get("code") or answer.get("status", "")
             self._console.print(
-                f"     {method} {path} -> {response.status_code} {word}  [dim]{took_ms:.1f} ms[/]"
+                f"     {method} {path} -> {response.status_code} {word}  [dim]{took_ms:.1f} ms[/]",
+                soft_wrap=True,
             )
         self._require(response.status_code == expect, answer)
         return answer
