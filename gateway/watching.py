@@ -62,9 +62,10 @@ class QueueWatch:
             return f"no channel to the broker: {error!r}"
         queue = ""
         try:
-            for partition in range(self._layout.partitions):
-                queue = names.command_queue(self._layout.number, partition)
-                await channel.declare_queue(queue, passive=True, timeout=_LOOK_LIMIT_S)
+            with connections.losing_the_peer():
+                for partition in range(self._layout.partitions):
+                    queue = names.command_queue(self._layout.number, partition)
+                    await channel.declare_queue(queue, passive=True, timeout=_LOOK_LIMIT_S)
         except connections.BROKER_ERRORS as error:
             return f"{queue} is not there: {error!r}"
         finally:

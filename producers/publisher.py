@@ -121,7 +121,8 @@ class Publisher:
             try:
                 self._connection = await connections.connect(self._url, self._name)
                 _log.info("publisher.connected")
-                await self._connection.closed()
+                with connections.losing_the_peer():
+                    await self._connection.closed()
                 _log.warning("publisher.connection_lost")
             except connections.BROKER_ERRORS as error:
                 _log.warning("publisher.connect_failed", error=repr(error))
@@ -188,12 +189,13 @@ class _Lane:
             return
         metrics.COMMANDS_PER_MESSAGE.observe(len(parcels))
         try:
-            await channel.default_exchange.publish(
-                Message(body, delivery_mode=DeliveryMode.PERSISTENT),
-                self._publisher.queue(self._partition),
-                mandatory=True,
-                timeout=CONFIRM_TIMEOUT_S,
-            )
+            with connections.losing_the_peer():
+                await channel.default_exchange.publish(
+                    Message(body, delivery_mode=DeliveryMode.PERSISTENT),
+                    self._publisher.queue(self._partition),
+                    mandatory=True,
+                    timeout=CONFIRM_TIMEOUT_S,
+                )
         except PublishError:
             _refuse(parcels, Unroutable("the broker has no queue for this partition"))
         except DeliveryError:

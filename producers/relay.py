@@ -86,7 +86,8 @@ class Relay:
 
     async def _exchange(self, broker: AbstractConnection) -> AbstractExchange:
         channel: AbstractChannel = await connections.confirmed_channel(broker)
-        return await channel.get_exchange(names.EVENTS_EXCHANGE, ensure=True)
+        with connections.losing_the_peer():
+            return await channel.get_exchange(names.EVENTS_EXCHANGE, ensure=True)
 
     async def _follow(
         self, database: asyncpg.Connection, exchange: AbstractExchange, broker: AbstractConnection
@@ -125,17 +126,20 @@ class Relay:
         self, exchange: AbstractExchange, outcome: Outcome, event: Event
     ) -> None:
         body: dict[str, Any] = self._documents.event(event, outcome.partition, outcome.decided)
-        await exchange.publish(
-            Message(
-                _encoder.encode(body),
-                content_type="application/json",
-                delivery_mode=DeliveryMode.PERSISTENT,
-                type=event.type,
-            ),
-            names.event_key(event.type, outcome.partition),
-            mandatory=False,
-            timeout=CONFIRM_TIMEOUT_S,
+        message = Message(
+            _encoder.encode(body),
+            content_type="application/json",
+            delivery_mode=DeliveryMode.PERSISTENT,
+            type=event.type,
         )
+        # A task group takes a cancelled task for done: the cursor would pass unsent events.
+        with connections.losing_the_peer():
+            await exchange.publish(
+                message,
+                names.event_key(event.type, outcome.partition),
+                mandatory=False,
+                timeout=CONFIRM_TIMEOUT_S,
+            )
         metrics.EVENTS.labels(type=event.type).inc()
 
     async def _measure(self, database: asyncpg.Connection) -> None:

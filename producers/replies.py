@@ -109,7 +109,8 @@ class Replies:
     async def _stay_connected(self) -> None:
         while True:
             try:
-                await self._consume()
+                with connections.losing_the_peer():
+                    await self._consume()
             except connections.BROKER_ERRORS as error:
                 _log.warning("replies.connection_failed", error=repr(error))
             self._queue = None

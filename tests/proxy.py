@@ -17,6 +17,9 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self.closed = False
         """While set, new connections are cut as they come."""
+        self.flowing = asyncio.Event()
+        """Clear it to fall silent: connections stay open, and nothing comes through."""
+        self.flowing.set()
 
     @classmethod
     @asynccontextmanager
@@ -57,8 +60,8 @@ class Proxy:
         try:
             server_reader, server_writer = await asyncio.open_connection(*self._target)
             ends.append(server_writer)
-            ways.append(asyncio.ensure_future(_pump(reader, server_writer)))
-            ways.append(asyncio.ensure_future(_pump(server_reader, writer)))
+            ways.append(asyncio.ensure_future(_pump(reader, server_writer, self.flowing)))
+            ways.append(asyncio.ensure_future(_pump(server_reader, writer, self.flowing)))
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         except OSError:
             return  # the server is away: so is the way to it
@@ -69,9 +72,12 @@ class Proxy:
                 end.transport.abort()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flowing: asyncio.Event
+) -> None:
     try:
         while data := await reader.read(65536):
+            await flowing.wait()
             writer.write(data)
             await writer.drain()
     except OSError:

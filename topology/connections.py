@@ -8,6 +8,8 @@ need a fresh name), so each reopens its own, in one visible place.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import aio_pika
@@ -24,13 +26,32 @@ CLOSE_TIMEOUT_S: Final = 3.0
 BROKER_ERRORS: Final = (AMQPError, OSError, TimeoutError, RuntimeError)
 
 
+@contextmanager
+def losing_the_peer() -> Iterator[None]:
+    """Around every wait for the broker: raises ``ConnectionResetError`` where it was given up.
+
+    When the library finds that a peer has gone silent it cancels its own reader, and hands that
+    very ``CancelledError`` to everybody who waits for a frame. A loop that took it for its own end
+    would stop for good, and a task group would take the task for done [both tried: a broker that
+    was frozen for a while left every lane with traffic dead].
+    """
+    try:
+        yield
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise ConnectionResetError("the broker has gone silent") from None
+
+
 async def connect(url: str, name: str) -> AbstractConnection:
     """A connection that the broker shows under ``name``. Raises one of ``BROKER_ERRORS``."""
-    return await aio_pika.connect(
-        URL(url).update_query(heartbeat=HEARTBEAT_S, name=name),
-        timeout=CONNECT_TIMEOUT_S,
-        connection_class=_Connection,
-    )
+    with losing_the_peer():
+        return await aio_pika.connect(
+            URL(url).update_query(heartbeat=HEARTBEAT_S, name=name),
+            timeout=CONNECT_TIMEOUT_S,
+            connection_class=_Connection,
+        )
 
 
 class _Connection(aio_pika.Connection):
@@ -48,16 +69,18 @@ async def confirmed_channel(connection: AbstractConnection) -> AbstractChannel:
     ``DeliveryError`` where the broker refused, ``PublishError`` where it had no queue for it.
     """
     channel = connection.channel(publisher_confirms=True, on_return_raises=True)
-    async with asyncio.timeout(CONNECT_TIMEOUT_S):
-        await channel.initialize()
+    with losing_the_peer():
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await channel.initialize()
     return channel
 
 
 async def plain_channel(connection: AbstractConnection) -> AbstractChannel:
     """A channel without confirms: for consuming, and for replies that may be lost."""
     channel = connection.channel(publisher_confirms=False)
-    async with asyncio.timeout(CONNECT_TIMEOUT_S):
-        await channel.initialize()
+    with losing_the_peer():
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await channel.initialize()
     return channel
 
 
