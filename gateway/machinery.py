@@ -36,6 +36,10 @@ _CLOSE_LIMIT_S: Final = 1.0
 _log = structlog.get_logger(__name__)
 
 
+class PartEnded(Exception):
+    """A defect: without that part callers would wait for nothing. The process must not go on."""
+
+
 class Machinery:
     """The clock, the way to the queue and back, and the connections for reads."""
 
@@ -119,7 +123,9 @@ class Machinery:
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                task.result()
+                if not task.cancelled():
+                    task.result()
+            raise PartEnded("a part of the gateway that never ends has ended")
         finally:
             for task in tasks:
                 task.cancel()
