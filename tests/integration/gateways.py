@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -15,9 +16,23 @@ from gateway.server import open_socket
 from ledger import keys
 from ledger.database import connect_owner
 from ledger.keys import Scope
+from tests import databases
 from tests.databases import Database
+from tests.integration.processes import Broker, consuming
 from tests.polling import until
+from tests.servers import Servers
 from topology.settings import Settings
+
+#: An id like ours that nothing has.
+NOBODY = "0198f0a4-2c8e-7d31-9f0e-3a5b8c1d2e4f"
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json().get("code", "")
+
+
+def in_an_hour() -> str:
+    return (datetime.now(UTC) + timedelta(hours=1)).isoformat()
 
 
 @dataclass
@@ -102,3 +117,15 @@ async def serving(
         gateway.stop()
         await asyncio.wait({task})
         assert gateway.report()["in_flight"] == 0
+
+
+@asynccontextmanager
+async def town(servers: Servers, template: str) -> AsyncIterator[Running]:
+    """One gateway and one consumer on books of their own, which are audited at the end."""
+    async with (
+        databases.copied(servers, template) as database,
+        Broker.declared(servers.amqp_url) as broker,
+        consuming(database, broker),
+        serving(database.reader, broker.url, await make_keys(database)) as running,
+    ):
+        yield running
