@@ -46,6 +46,11 @@ class Home:
     def log_folder(self) -> Path:
         return self.folder / "log"
 
+    @property
+    def metrics_folder(self) -> Path:
+        """What the processes count, in files that every one of them can add up."""
+        return self.folder / "metrics"
+
     def log(self, name: str) -> Path:
         return self.log_folder / f"{name}.log"
 

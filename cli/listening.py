@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
 
 from cli.servers.kept import Kept
+from topology.exposure import Exposed, require_private
 from topology.settings import Settings
 
 # Callers that wait here while a gateway is replaced; the kernel may cap it.
@@ -24,12 +24,10 @@ def check_exposure(settings: Settings) -> None:
     Raises ``CannotListen`` for a non-loopback address without TLS, unless a proxy is said to be in
     front (``SOV_BEHIND_PROXY=1``).
     """
-    if settings.tls_cert or settings.behind_proxy or _is_loopback(settings.bind):
-        return
-    raise CannotListen(
-        f"SOV_BIND={settings.bind} would show API keys to the network in plain HTTP: set"
-        " SOV_TLS_CERT and SOV_TLS_KEY, or SOV_BEHIND_PROXY=1 if a proxy terminates TLS"
-    )
+    try:
+        require_private(settings.bind, settings)
+    except Exposed as problem:
+        raise CannotListen(f"SOV_BIND: {problem}") from None
 
 
 def open_socket(settings: Settings, kept: Kept) -> socket.socket:
@@ -77,12 +75,3 @@ def _listen(address: str, port: int) -> socket.socket:
         opened.close()
         raise
     return opened
-
-
-def _is_loopback(address: str) -> bool:
-    if address == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False

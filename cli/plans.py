@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from cli.access import Access, without_urls
 from cli.home import Home, path_for_children
-from cli.supervision.child import Plan
+from cli.supervision.child import METRICS, Plan
 from topology.settings import Settings
 from topology.vitals import LISTEN
 
@@ -27,7 +29,11 @@ def counts(cores: int) -> tuple[int, int]:
 def for_machine(here: Home, settings: Settings, ways: Access, listening: int) -> list[Plan]:
     """Gateways, consumers and the relay. ``listening`` is the socket all gateways accept on."""
     gateways, consumers = counts(os.cpu_count() or 1)
-    shared = {**without_urls(os.environ), **path_for_children(os.environ)}
+    shared = {
+        **without_urls(os.environ),
+        **path_for_children(os.environ),
+        METRICS: str(_empty(here.metrics_folder)),
+    }
     plans = [
         _plan(
             here,
@@ -77,3 +83,10 @@ def _plan(
     name = program if count == 1 else f"{program}-{index}"
     arguments = (sys.executable, "-m", "cli", "run", program)
     return Plan(name, arguments, environment, here.log(name), stage, inherits)
+
+
+def _empty(folder: Path) -> Path:
+    """The folder without what processes of an earlier start counted."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    return folder

@@ -72,15 +72,18 @@ class Partition:
         try:
             self.channel = await connections.plain_channel(connection)
             self.channel.close_callbacks.add(self._on_channel_closed)
-            async with asyncio.timeout(connections.CONNECT_TIMEOUT_S):
-                await self.channel.set_qos(prefetch_count=PREFETCH)
-                queue = await self.channel.get_queue(
-                    names.command_queue(self.layout, self.number), ensure=False
-                )
-                await queue.consume(self._receive)
+            with connections.losing_the_peer():
+                async with asyncio.timeout(connections.CONNECT_TIMEOUT_S):
+                    await self._consume(self.channel)
         except connections.BROKER_ERRORS:
             await self.close()
             raise
+
+    async def _consume(self, channel: AbstractChannel) -> None:
+        await channel.set_qos(prefetch_count=PREFETCH)
+        name = names.command_queue(self.layout, self.number)
+        queue = await channel.get_queue(name, ensure=False)
+        await queue.consume(self._receive)
 
     async def _receive(self, message: AbstractIncomingMessage) -> None:
         content: CommandMessage | Malformed
@@ -108,8 +111,9 @@ class Partition:
         if self.lost:
             return
         try:
-            async with asyncio.timeout(_ACK_TIMEOUT_S):
-                await last.incoming.ack(multiple=True)
+            with connections.losing_the_peer():
+                async with asyncio.timeout(_ACK_TIMEOUT_S):
+                    await last.incoming.ack(multiple=True)
         except connections.BROKER_ERRORS as error:
             _log.warning("partition.ack_failed", partition=self.number, error=repr(error))
             await self.close()

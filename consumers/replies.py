@@ -75,12 +75,13 @@ class ReplyPublisher:
 
     async def _publish(self, channel: AbstractChannel, queue: str, body: bytes) -> None:
         # Not mandatory: a reply queue that is gone has nobody behind it who waits for this message.
-        await channel.default_exchange.publish(
-            Message(body, delivery_mode=DeliveryMode.NOT_PERSISTENT),
-            queue,
-            mandatory=False,
-            timeout=_PUBLISH_TIMEOUT_S,
-        )
+        with connections.losing_the_peer():
+            await channel.default_exchange.publish(
+                Message(body, delivery_mode=DeliveryMode.NOT_PERSISTENT),
+                queue,
+                mandatory=False,
+                timeout=_PUBLISH_TIMEOUT_S,
+            )
 
     def _drop_all(self) -> None:
         while not self._waiting.empty():

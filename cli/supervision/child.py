@@ -19,6 +19,8 @@ from cli.supervision.beats import Beat
 
 State = Literal["starting", "ready", "stopping", "waiting", "stopped"]
 LARGEST_LOG = 50_000_000
+# Where prometheus_client keeps the counts of processes that are shown as one.
+METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ class Child:
     def _ended(self, now: float, code: int) -> None:
         stopped = self.state == "stopping"
         up_s = now - self._ready_since if self._ready_since is not None else 0.0
+        self._forget_gauges()
         self._process = self._identity = None
         self.report = {}
         reason = ", ".join(filter(None, (self._verdict, _ending(code))))
@@ -142,6 +145,13 @@ class Child:
             self.reason = reason
         else:
             self._wait(now, reason, up_s)
+
+    def _forget_gauges(self) -> None:
+        """What a dead process had in flight is not in flight; its counters go on counting."""
+        folder = self.plan.environment.get(METRICS)
+        if folder is not None:
+            for file in Path(folder).glob(f"gauge_live*_{self.pid}.db"):
+                file.unlink(missing_ok=True)
 
     def _wait(self, now: float, reason: str, up_s: float) -> None:
         self.state = "waiting"
