@@ -6,8 +6,8 @@ from typing import Final, assert_never
 from uuid import UUID
 
 from gateway import problems
-from gateway.exchange import Answer
 from gateway.problems import Refusal
+from gateway.response import Answer
 from ledger.outcomes import (
     ReservationPlaced,
     ReservationsReleased,

@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from gateway.exchange import Call
+from gateway.call import Call
 from gateway.metrics import KEYS_KNOWN
 from gateway.problems import DATABASE_AWAY, GatewayCode, Refusal, unavailable
 from ledger.keys import ApiKey, Scope, hash_secret

@@ -28,7 +28,13 @@ class Sender(Protocol):
     def command_ids(self) -> CommandIds: ...
 
     async def ask(
-        self, command: Command, *, actor: str, wait_s: float, trace: str | None = None
+        self,
+        command: Command,
+        *,
+        actor: str,
+        wait_s: float,
+        deadline: datetime | None = None,
+        trace: str | None = None,
     ) -> Answered | Pending: ...
 
     async def send(

@@ -29,7 +29,7 @@ from gateway.fields import (
     WalletName,
 )
 from gateway.problems import Refusal, pointed
-from gateway.reading import escape
+from gateway.texts import escape
 from ledger.commands import GROUP_SIZE
 from ledger.rejections import Code
 

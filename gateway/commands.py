@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from gateway.answers import OK, Answers
 from gateway.backend import Backend
-from gateway.exchange import Answer, Call
+from gateway.call import Call
 from gateway.identifiers import not_found
 from gateway.operations import READERS, Operation, Success
 from gateway.problems import GatewayCode, Refusal
+from gateway.response import Answer
 from gateway.schemas import Command
 from ledger import reads
 from ledger.outcomes import Result

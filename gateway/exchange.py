@@ -1,33 +1,19 @@
-"""One HTTP request and its answer, as the routes see them."""
+"""What is known of one request and its answer, from the first line to the last byte."""
 
 from __future__ import annotations
 
 import re
 import secrets
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-import msgspec
-from starlette.requests import Request
-from starlette.types import Scope, Send
-
-from ledger.keys import ApiKey
-from topology.documents import Document
-
-if TYPE_CHECKING:
-    from gateway.parameters import Query
-
-JSON: Final = b"application/json"
-PROBLEM: Final = b"application/problem+json"
+from starlette.types import Scope
 
 _EXCHANGE: Final = "sov.exchange"
 # https://www.w3.org/TR/trace-context/: version ff is not valid, later ones may append fields.
 _TRACEPARENT: Final = re.compile(
     rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)"
 )
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Exchange:
@@ -69,69 +55,11 @@ def begin(scope: Scope) -> Exchange:
     return exchange
 
 
+def exchange_of(scope: Scope) -> Exchange:
+    """The exchange that ``begin`` made."""
+    exchange: Exchange = scope[_EXCHANGE]
+    return exchange
+
+
 def new_trace_id() -> str:
     return secrets.token_hex(16)
-
-
-class Call(Request):
-    """A request to one of our routes. A ``Request``, so that FastAPI hands it over untouched."""
-
-    key: ApiKey
-    """Who asks; set before the route's own code runs, absent on routes that anybody may call."""
-    query: Query
-    """The parameters that the route knows; set before the route's own code runs."""
-    _fields: dict[bytes, bytes] | None = None
-
-    @property
-    def exchange(self) -> Exchange:
-        exchange: Exchange = self.scope[_EXCHANGE]
-        return exchange
-
-    def field(self, name: bytes) -> bytes | None:
-        """A header's value by its lower-case name; of several with one name, their list."""
-        if self._fields is None:
-            self._fields = _fields(self.scope["headers"])
-        return self._fields.get(name)
-
-    def segment(self, name: str) -> str:
-        """The part of the path that the route's template calls ``name``."""
-        value: str = self.scope["path_params"][name]
-        return value
-
-
-def _fields(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    fields = dict(headers)
-    if len(fields) != len(headers):
-        fields = {}
-        for name, value in headers:
-            fields[name] = fields[name] + b", " + value if name in fields else value
-    return fields
-
-
-@dataclass(slots=True)
-class Answer:
-    """A status, what stands in the body, and what goes into the head."""
-
-    status: int
-    content: Document | bytes | None = None
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    media_type: bytes = JSON
-    code: str = ""
-    """The problem's code, for the metrics; empty for successes."""
-
-    def written(self) -> tuple[list[tuple[bytes, bytes]], bytes]:
-        """Headers and body as they go out."""
-        headers = list(self.headers)
-        if self.content is None:
-            return headers, b""
-        body = self.content if isinstance(self.content, bytes) else _encode(self.content)
-        headers += (
-            (b"content-type", self.media_type),
-            (b"content-length", b"%d" % len(body)),
-        )
-        return headers, body
-
-    async def send(self, send: Send) -> None:
-        headers, body = self.written()
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})

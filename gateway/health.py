@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from gateway.answers import OK
-from gateway.exchange import Answer, Call
+from gateway.call import Call
 from gateway.metrics import Exposition
 from gateway.operations import Access, Operation, Success
 from gateway.problems import Refusal
+from gateway.response import Answer
 from gateway.schemas import Alive, Ready
 from ledger.keys import Scope
 from ledger.rejections import Code

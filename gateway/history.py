@@ -8,11 +8,12 @@ from uuid import UUID
 
 from gateway.answers import OK
 from gateway.backend import Backend
+from gateway.call import Call
 from gateway.cursors import Cursor, position_number
-from gateway.exchange import Answer, Call
 from gateway.identifiers import wallet_id_of, wallet_not_found
 from gateway.operations import READERS, Operation, Success
 from gateway.parameters import CURSOR, LIMIT, Parameter, Query, invalid_parameter
+from gateway.response import Answer
 from gateway.schemas import Balance, EntryPage
 from ledger import reads
 from ledger.money import exponent_of, format_minor

@@ -6,9 +6,9 @@ import re
 from typing import Final
 from uuid import UUID
 
-from gateway.exchange import Call
+from gateway.call import Call
 from gateway.problems import AnyCode, GatewayCode, Refusal, invalid
-from gateway.reading import is_storable
+from gateway.texts import is_storable
 from ledger.rejections import Code
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)

@@ -22,9 +22,9 @@ Wallets, transfers and reservations, applied in order from a queue.
 
 Every write waits for its outcome (`Prefer: wait=seconds`, default 5; less than 0.1 counts as 0.1,
 more than 30 as 30) and answers 202 with a command to ask about where there is none in time.
-`Prefer: respond-async` answers 202 at once; `Sov-Deadline` says until when it may then still be
-applied. A key that is on the ledger moves nothing twice: repeat a call with its key to settle what
-became of it.
+`Prefer: respond-async` answers 202 at once; the command may then be applied for 24 hours.
+`Sov-Deadline` says until when it may be applied in either case. A key that is on the ledger moves
+nothing twice: repeat a call with its key to settle what became of it.
 """
 
 _REF: Final = "#/components/schemas/{model}"
@@ -56,7 +56,7 @@ _WRITE_HEADERS: Final[list[dict[str, Any]]] = [
     {
         "name": "Sov-Deadline",
         "in": "header",
-        "description": "With `respond-async`: not to be applied later than this (RFC 3339).",
+        "description": "Not to be applied later than this (RFC 3339), waited for or not.",
         "schema": {"type": "string", "format": "date-time"},
     },
 ]

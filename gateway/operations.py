@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from gateway.exchange import Answer, Call
+from gateway.call import Call
 from gateway.parameters import Parameter
 from gateway.problems import AnyCode
+from gateway.response import Answer
 from ledger.keys import Scope
 
 

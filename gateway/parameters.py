@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from gateway.problems import Refusal
-from gateway.reading import is_storable
+from gateway.texts import is_storable
 from gateway.times import InvalidTime, parse_query_time
 from ledger.rejections import Code
 

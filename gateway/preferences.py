@@ -6,10 +6,10 @@ import re
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from gateway.exchange import Call
+from gateway.call import Call
 from gateway.problems import Refusal
 from gateway.times import InvalidTime, parse_time
-from ledger.rejections import Code
+from ledger.rejections import TOO_LATE, Code
 from topology.deadlines import WAIT_DEFAULT_S, WAIT_MAX_S, WAIT_MIN_S
 
 _PREFERENCE: Final = re.compile(r'\s*([!#$%&\'*+.^_`|~\w-]+)\s*(?:=\s*"?([^",;]*)"?\s*)?(?:;.*)?')
@@ -18,7 +18,7 @@ _DEADLINE: Final = "Sov-Deadline"
 
 
 class Waiting(NamedTuple):
-    """How one write is to be waited for. ``deadline`` counts only where nobody waits."""
+    """How one write is to be waited for, and until when it may be applied."""
 
     respond_async: bool = False
     wait_s: float = WAIT_DEFAULT_S
@@ -40,18 +40,23 @@ def read_waiting(call: Call) -> Waiting:
     waiting = _preferred((prefer or b"").decode("latin-1"))
     if deadline is None:
         return waiting
-    if not waiting.respond_async:
-        raise _invalid("goes with Prefer: respond-async; a call that waits has its wait instead")
     try:
         return waiting._replace(deadline=parse_time(deadline.decode("latin-1")))
     except InvalidTime as error:
         raise _invalid(str(error)) from None
 
 
-def require_within(deadline: datetime | None, earliest: datetime, latest: datetime) -> None:
-    """Raises ``Refusal`` for a deadline that has passed or is too far away."""
-    if deadline is not None and not earliest < deadline <= latest:
-        raise _invalid(f"must be in the future, and at most until {latest:%Y-%m-%dT%H:%M:%SZ}")
+def require_within(deadline: datetime | None, now: datetime, latest: datetime) -> None:
+    """Raises ``Refusal`` for a deadline that has passed or is too far away.
+
+    A call that was held up on its way is refused here for good: its caller has given it up.
+    """
+    if deadline is None:
+        return
+    if deadline <= now:
+        raise Refusal(TOO_LATE.code, f"{_DEADLINE} had passed when the call arrived")
+    if deadline > latest:
+        raise _invalid(f"must not be later than {latest:%Y-%m-%dT%H:%M:%SZ}")
 
 
 def _preferred(text: str) -> Waiting:

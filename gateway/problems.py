@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 from starlette.exceptions import HTTPException
 
-from gateway.exchange import PROBLEM, Answer
+from gateway.response import PROBLEM, Answer
 from ledger.rejections import Code
 from topology.documents import Document
 from topology.errors import LayoutChanged, Malformed, Unavailable

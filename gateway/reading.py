@@ -14,8 +14,9 @@ from typing import Any, Final, NoReturn
 
 from starlette.requests import ClientDisconnect
 
-from gateway.exchange import Call
+from gateway.call import Call
 from gateway.problems import GatewayCode, Refusal, invalid
+from gateway.texts import escape, is_storable
 
 BODY_LIMIT: Final = 64 * 1024
 GROUP_LIMIT: Final = 256 * 1024
@@ -24,7 +25,6 @@ GROUP_LIMIT: Final = 256 * 1024
 _DEEPEST: Final = 32
 _LONG_NUMBER: Final = 40
 _ESCAPED: Final = b"\\u"
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _MEDIA_TYPE: Final = re.compile(
     r"application/(?:json|[a-z0-9!#$&^_.-]+\+json)\s*(?:;\s*charset\s*=\s*\"?utf-8\"?\s*)?;?\s*",
     re.ASCII | re.IGNORECASE,
@@ -54,16 +54,6 @@ def parse_document(body: bytes) -> dict[str, Any]:
         for pointer, text in _texts(document, "", _DEEPEST):
             _require_storable(text, pointer)
     return document
-
-
-def escape(member: str) -> str:
-    """A member's name as a step of a JSON Pointer (RFC 6901)."""
-    return member.replace("~", "~0").replace("/", "~1")
-
-
-def is_storable(text: str) -> bool:
-    """Whether PostgreSQL can hold the text: no NUL, no half of a surrogate pair."""
-    return "\0" not in text and not _SURROGATE.search(text)
 
 
 def is_json(media_type: bytes) -> bool:

@@ -8,8 +8,8 @@ from uuid import UUID
 from gateway.answers import CREATED, NO_CONTENT, OK
 from gateway.backend import Backend, Services
 from gateway.bodies import NewReservation, validated
+from gateway.call import Call
 from gateway.cursors import Cursor, position_id
-from gateway.exchange import Answer, Call
 from gateway.identifiers import (
     idempotency_key,
     not_found,
@@ -21,6 +21,7 @@ from gateway.operations import READERS, WRITERS, Operation, Success
 from gateway.parameters import CURSOR, LIMIT, Parameter
 from gateway.problems import GatewayCode
 from gateway.reading import read_document
+from gateway.response import Answer
 from gateway.schemas import Reservation, ReservationPage
 from gateway.writing import Writes
 from ledger import reads

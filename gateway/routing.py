@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import openapi
 from gateway.backend import READ_LIMIT_S
-from gateway.exchange import Call
+from gateway.call import Call
 from gateway.operations import Access, Operation
 from gateway.parameters import Query
 from gateway.problems import GatewayCode, Refusal

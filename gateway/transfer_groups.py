@@ -5,12 +5,13 @@ from __future__ import annotations
 from gateway.answers import CREATED
 from gateway.backend import Backend
 from gateway.bodies import NewTransferGroup, validated
-from gateway.exchange import Answer, Call
+from gateway.call import Call
 from gateway.identifiers import optional_key
 from gateway.movements import Refs, movement, named_wallets, require_sides
 from gateway.operations import WRITERS, Operation, Success
 from gateway.problems import GatewayCode, Refusal, invalid
 from gateway.reading import GROUP_LIMIT, read_document
+from gateway.response import Answer
 from gateway.schemas import TransferGroup
 from gateway.writing import Writes
 from ledger.commands import TRANSFER_KEY_LENGTH, PostTransfer, PostTransferGroup

@@ -7,13 +7,14 @@ from typing import Final
 from gateway.answers import CREATED, OK
 from gateway.backend import Backend, Services, reading
 from gateway.bodies import NewReversal, NewTransfer, validated
-from gateway.exchange import Answer, Call
+from gateway.call import Call
 from gateway.identifiers import idempotency_key, not_found, optional_key, path_id
 from gateway.movements import movement, named_wallets, require_sides
 from gateway.operations import READERS, WRITERS, Operation, Success
 from gateway.parameters import Parameter
 from gateway.problems import GatewayCode, Refusal
 from gateway.reading import read_document
+from gateway.response import Answer
 from gateway.schemas import Check, Transfer, TransferPage
 from gateway.writing import Writes
 from ledger import reads

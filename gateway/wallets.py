@@ -9,13 +9,14 @@ from gateway.answers import CREATED, OK
 from gateway.auth import require_operator
 from gateway.backend import Backend
 from gateway.bodies import NewWallet, WalletChange, validated
+from gateway.call import Call
 from gateway.cursors import Cursor, position_id
-from gateway.exchange import Answer, Call
 from gateway.identifiers import idempotency_key, wallet_id_of, wallet_not_found
 from gateway.operations import READERS, WRITERS, Operation, Success
 from gateway.parameters import CURSOR, LIMIT, Parameter
 from gateway.problems import GatewayCode, invalid
 from gateway.reading import read_document
+from gateway.response import Answer
 from gateway.schemas import Wallet, WalletPage
 from gateway.writing import Writes
 from ledger import reads

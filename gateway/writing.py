@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import assert_never
 
 from gateway.backend import Backend, Services
-from gateway.exchange import Answer, Call
+from gateway.call import Call
 from gateway.preferences import Waiting, read_waiting, require_within
 from gateway.problems import unavailable
+from gateway.response import Answer
 from ledger.commands import Command
 from producers.commands import Answered, Pending
 from topology.deadlines import LONGEST_DEADLINE
@@ -41,8 +42,13 @@ class Writes:
 async def _ask(services: Services, call: Call, command: Command, waiting: Waiting) -> Answer:
     exchange = call.exchange
     begun = services.clock.now()
+    require_within(waiting.deadline, begun, begun + LONGEST_DEADLINE)
     told = await services.sender.ask(
-        command, actor=call.key.key_id, wait_s=waiting.wait_s, trace=exchange.trace_id
+        command,
+        actor=call.key.key_id,
+        wait_s=waiting.wait_s,
+        deadline=waiting.deadline,
+        trace=exchange.trace_id,
     )
     match told:
         case Answered(command_id=command_id, outcome=outcome):

@@ -14,7 +14,8 @@ from gateway import app
 from gateway.answers import Answers
 from gateway.app import Application
 from gateway.backend import Backend, Services
-from gateway.exchange import Call, begin
+from gateway.call import Call
+from gateway.exchange import begin
 from gateway.health import Health
 from gateway.metrics import Exposition
 from gateway.operations import READERS

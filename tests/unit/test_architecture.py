@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,33 @@ def test_packages_import_downwards_only(package: str) -> None:
     for path in sources(package):
         ours = imports_of(path) & ALLOWED.keys() - {package}
         assert ours <= ALLOWED[package], f"{path.relative_to(ROOT)} imports {ours}"
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    """Imports for type checkers count: they are how a reader understands a module."""
+    graph = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for package in ALLOWED
+        for path in sources(package)
+    }
+    ties = {name: modules_of(path) & graph.keys() - {name} for name, path in graph.items()}
+    order = TopologicalSorter(ties)
+    try:
+        order.prepare()
+    except CycleError as circle:
+        pytest.fail(" -> ".join(circle.args[1]))
+
+
+def modules_of(path: Path) -> set[str]:
+    """Full names of the modules that the file imports, or imports from."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
 
 
 @pytest.mark.parametrize("package", FOREIGN)
