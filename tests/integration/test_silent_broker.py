@@ -30,9 +30,9 @@ async def test_every_lane_goes_on_after_a_silence(
                 for command in _one_per_partition("during")
             ]
             await until(lambda: producer.publisher.connected)
-            proxy.flowing.clear()
+            proxy.stall()
             await until(lambda: not producer.publisher.connected, within_s=30)
-            proxy.flowing.set()
+            proxy.resume()
             await until(lambda: producer.publisher.connected and producer.replies.queue)
             for lane in traffic:
                 lane.cancel()
