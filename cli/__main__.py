@@ -18,6 +18,8 @@ COMMANDS = {
     "verify": "audit the books; exit 0 only if every rule holds",
     "keys": "create, list and revoke API keys",
     "dead-letters": "commands that broke the consumer, with their reason",
+    "partitions": "pause and resume partitions",
+    "topology": "change the number of partitions while the system runs",
     "migrate": "bring the database up to this version",
     "config": "every setting with its value and source",
     "run": "one process in the foreground, for production",

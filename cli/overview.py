@@ -155,6 +155,7 @@ def _partition(
         "subscribers": depth.consumers if depth and known else UNKNOWN,
         "consumer": reported.get("consumer", UNKNOWN),
         "epoch": reported.get("epoch", UNKNOWN),
+        "paused": reported.get("paused", UNKNOWN),
         "waiting_commands": reported.get("waiting_commands", UNKNOWN),
         "oldest_waiting_s": reported.get("oldest_waiting_s", UNKNOWN),
     }

@@ -102,6 +102,7 @@ def _partitions(seen: Overview) -> Table:
         "oldest_waiting_s": "oldest, s",
         "consumer": "consumer",
         "epoch": "epoch",
+        "paused": "paused",
     }
     table = Table(*columns.values())
     for each in seen.partitions:

@@ -1,8 +1,8 @@
 """What a consumer does between batches, on the lane's own connection.
 
 Move the clocks of idle partitions, tell the neighbours that it lives and give them back what is
-theirs, wake partitions that nobody moves, tidy expired reservations, and write the chain's heads to
-the log.
+theirs, heed operators' interventions, wake partitions that nobody moves, tidy expired reservations,
+and write the chain's heads to the log.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from consumers.lane import Lane
 from consumers.replies import ReplyPublisher
 from consumers.subscriptions import Subscriptions
 from consumers.writer import Writer
-from ledger import heads
+from ledger import heads, interventions
 from ledger.deployment import Layout, read_deployment
+from ledger.interventions import State
 from topology import names
 from topology.envelopes import encode_commands
 from topology.errors import LayoutChanged
@@ -28,7 +29,6 @@ from topology.errors import LayoutChanged
 _TICK_EVERY_S: Final = 1.0
 _TICKS_PER_SWEEP: Final = 30
 _TICKS_PER_HEADS_LOG: Final = 60
-_TICKS_PER_LAYOUT_CHECK: Final = 3
 
 _log = structlog.get_logger(__name__)
 
@@ -67,6 +67,9 @@ class Housekeeping:
 
     async def _tick(self) -> None:
         connection = await self._writer.connection()
+        await self._require_layout()
+        stopped = await interventions.in_force(connection)
+        self._lane.paused = frozenset(p for p, i in stopped.items() if i.state is State.PAUSED)
         live_slots = await heads.announce(connection, self._slot, self._slots, self._process)
         await self._subscriptions.hand_back(live_slots)
         owned = self._writer.fence.epochs
@@ -76,8 +79,6 @@ class Housekeeping:
                 await self._lane.discard(partition)
         metrics.OWNED.set(len(owned))
         await self._nudge()
-        if self._ticks % _TICKS_PER_LAYOUT_CHECK == 0:
-            await self._require_layout()
         if self._ticks % _TICKS_PER_SWEEP == 0:
             metrics.SWEPT.inc(await heads.sweep(connection))
         if self._ticks % _TICKS_PER_HEADS_LOG == 0:

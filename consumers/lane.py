@@ -44,6 +44,8 @@ class Lane:
         self._partitions: dict[int, Partition] = {}
         self._arrived = asyncio.Event()
         self._turns = 0
+        self.paused: frozenset[int] = frozenset()
+        """Partitions whose commands wait for an operator."""
 
     @property
     def partitions(self) -> Sequence[Partition]:
@@ -81,6 +83,9 @@ class Lane:
         for partition in self.partitions:
             if partition.lost:
                 await self.discard(partition)
+            elif partition.buffer and partition.number in self.paused:
+                # Its clock goes on, so that what waits in it expires in time.
+                await self._own(partition)
         items = self._gather()
         if items:
             await self._work(items)
@@ -96,7 +101,9 @@ class Lane:
 
     def _gather(self) -> list[Item]:
         """The next batch. A message that must go alone is a batch of its own."""
-        partitions = [p for p in self._partitions.values() if p.buffer]
+        partitions = [
+            p for p in self._partitions.values() if p.buffer and p.number not in self.paused
+        ]
         for partition in partitions:
             if partition.buffer[0].alone:
                 return [(partition, partition.buffer.popleft())]

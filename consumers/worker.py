@@ -78,6 +78,7 @@ class Consumer:
             oldest_s = partition.buffer[0].arrived_s if partition.buffer else None
             partitions[str(partition.number)] = {
                 "epoch": partition.epoch,
+                "paused": partition.number in self._lane.paused,
                 "waiting_commands": sum(d.commands for d in partition.buffer),
                 "oldest_waiting_s": None if oldest_s is None else round(now_s - oldest_s, 3),
             }

@@ -15,13 +15,14 @@ from gateway.backend import Services
 from gateway.books import Books
 from gateway.problems import DATABASE_AWAY
 from gateway.remembered import Currencies, Originals, WalletNames
-from gateway.watching import QueueWatch, watch_layout
+from gateway.watching import QueueWatch
 from ledger import keys
 from ledger.database import reader_pool
 from ledger.deployment import Deployment
 from ledger.waiting import wait_for_books
 from producers.clock import DatabaseClock
 from producers.commands import Commands
+from producers.intake import Intake
 from producers.publisher import Publisher
 from producers.replies import Replies
 from topology.errors import Unavailable
@@ -54,6 +55,7 @@ class Machinery:
         name = f"gateway {os.getpid()}"
         self._deployment, self._own, self._reading = deployment, own, reading
         self.clock = DatabaseClock(own)
+        self._intake = Intake(own, deployment)
         self.replies = Replies(amqp_url, f"{name} replies", own)
         self.publisher = Publisher(
             amqp_url,
@@ -85,6 +87,7 @@ class Machinery:
         commands = Commands(
             deployment=self._deployment,
             clock=self.clock,
+            intake=self._intake,
             publisher=self.publisher,
             replies=self.replies,
         )
@@ -105,6 +108,7 @@ class Machinery:
             "broker": self._broker(),
             "replies": "" if self.replies.queue else "there is no reply queue",
             "queues": self._queues.problem,
+            "intake": self._intake.problem,
         }
 
     async def run(self, ring: KeyRing) -> None:
@@ -117,7 +121,7 @@ class Machinery:
                 self.replies.run(),
                 ring.run(lambda: keys.load_all(self._own)),
                 self._queues.run(),
-                watch_layout(self._own, self._deployment),
+                self._intake.run(),
             )
         ]
         try:

@@ -1,4 +1,4 @@
-"""Looking after what a gateway stands on: the books' layout, and the queues it publishes to."""
+"""Looking after the queues that a gateway publishes to."""
 
 from __future__ import annotations
 
@@ -7,33 +7,15 @@ from typing import Final
 
 import structlog
 
-from gateway.problems import DATABASE_AWAY
-from ledger.database import Queries
-from ledger.deployment import Deployment, Layout, NotPrepared, read_deployment
+from ledger.deployment import Layout
 from producers.publisher import Publisher
 from topology import connections, names
-from topology.errors import LayoutChanged, Unavailable
+from topology.errors import Unavailable
 
 _EVERY_S: Final = 3.0
 _LOOK_LIMIT_S: Final = 5.0
 
 _log = structlog.get_logger(__name__)
-
-
-async def watch_layout(queries: Queries, ours: Deployment) -> None:
-    """Raises ``LayoutChanged`` soon after the books have another layout: from then on our commands
-    would go to queues that nobody serves. Runs until cancelled otherwise."""
-    while True:
-        await asyncio.sleep(_EVERY_S)
-        try:
-            async with asyncio.timeout(_LOOK_LIMIT_S):
-                found = await read_deployment(queries)
-        except NotPrepared:
-            raise LayoutChanged("the books have lost their layout") from None
-        except DATABASE_AWAY:
-            continue
-        if found != ours:
-            raise LayoutChanged(f"the books' layout is {found.layout} now, ours {ours.layout}")
 
 
 class QueueWatch:

@@ -154,9 +154,9 @@ async def live_reservations(
 async def command_state(
     connection: Queries, command_id: UUID, layout: int, partition: int
 ) -> CommandState | None:
-    """None where the layout or partition never existed."""
+    """None where the books have no layout."""
     row = await connection.fetchrow(SQL.command, command_id, layout, partition)
-    if row is None:
+    if row["decided_at"] is None:
         return None
     outcome = None
     if row["decided"]:

@@ -19,11 +19,11 @@ import structlog
 
 from ledger import reads
 from ledger.database import UNREACHABLE, Queries
+from topology.deadlines import CLOCK_STALE_S
 from topology.errors import Unavailable
 
 _SAMPLE_EVERY_S: Final = 1.0
 _SAMPLE_TIMEOUT_S: Final = 2.0
-_STALE_S: Final = 30.0
 #: Two clocks may run apart by this much: far more than crystals do, far less than a deadline.
 _DRIFT: Final = 200e-6
 
@@ -97,6 +97,6 @@ class DatabaseClock:
 
     def _fresh(self) -> _Sample | None:
         sample = self._sample
-        if sample is None or self._monotonic() - sample.received_s > _STALE_S:
+        if sample is None or self._monotonic() - sample.received_s > CLOCK_STALE_S:
             return None
         return sample

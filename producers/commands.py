@@ -12,6 +12,7 @@ from ledger.commands import Command, Submission
 from ledger.deployment import Deployment
 from ledger.outcomes import Outcome
 from producers.clock import DatabaseClock
+from producers.intake import Intake
 from producers.publisher import Parcel, Publisher
 from producers.replies import Replies, Waiter
 from topology.command_ids import CommandIds, new_command_id, whole_milliseconds
@@ -50,11 +51,13 @@ class Commands:
         *,
         deployment: Deployment,
         clock: DatabaseClock,
+        intake: Intake,
         publisher: Publisher,
         replies: Replies,
     ) -> None:
         self._layout = deployment.layout
-        self._clock, self._publisher, self._replies = clock, publisher, replies
+        self._clock, self._intake = clock, intake
+        self._publisher, self._replies = publisher, replies
         self.command_ids = CommandIds(deployment.command_id_secret)
 
     async def ask(
@@ -107,8 +110,10 @@ class Commands:
     def _submission(
         self, command: Command, now: datetime, within: timedelta, actor: str, trace: str | None
     ) -> Submission:
+        """Raises ``Unavailable`` where the command's partition takes nothing at present."""
         deadline = whole_milliseconds(now + within)
         partition = partition_of(command, self._layout)
+        self._intake.require_open(partition)
         return Submission(
             command_id=new_command_id(self._layout.number, partition, deadline),
             issued=now,

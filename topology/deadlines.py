@@ -8,6 +8,11 @@ from typing import Final
 #: The broker confirms in milliseconds; two seconds without a word is a lost channel.
 CONFIRM_TIMEOUT_S: Final = 2.0
 
+#: Producers look every second at which partitions take commands, and send nothing once they have
+#: not heard from the database for this long: then nobody acts on what the books said before.
+INTAKE_LOOK_EVERY_S: Final = 1.0
+CLOCK_STALE_S: Final = 30.0
+
 #: How long a caller waits when it does not say (``Prefer: wait``), and the bounds of what it may
 #: say.
 WAIT_DEFAULT_S: Final = 5.0

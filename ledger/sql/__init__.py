@@ -107,6 +107,22 @@ class DeadLetters(_Statements):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Interventions(_Statements):
+    record: str
+    in_force: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Layouts(_Statements):
+    lock: str
+    add: str
+    move_heads: str
+    add_heads: str
+    add_relay_cursors: str
+    before: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Relay(_Statements):
     claim: str
     advance: str
@@ -146,7 +162,9 @@ DEAD_LETTERS = DeadLetters.load("dead_letters")
 DEPLOYMENT = Deployment.load("deployment")
 EXECUTE = Execute.load("execute")
 HEADS = Heads.load("heads")
+INTERVENTIONS = Interventions.load("interventions")
 KEYS = Keys.load("keys")
+LAYOUTS = Layouts.load("layouts")
 LOOKUP = Lookup.load("lookup")
 READS = Reads.load("reads")
 RELAY = Relay.load("relay")

@@ -194,16 +194,22 @@ SELECT partition, number
  LIMIT $1::integer
 
 -- name: heads_stand_at_the_end
--- The head row knows the last outcome, the last link, and a time no earlier than both.
-SELECT h.partition
-  FROM heads h
-  LEFT JOIN LATERAL (SELECT number, decided FROM outcomes o
-                      WHERE o.partition = h.partition ORDER BY number DESC LIMIT 1) o ON true
-  LEFT JOIN LATERAL (SELECT last_number, hash FROM chain c
-                      WHERE c.partition = h.partition ORDER BY last_number DESC LIMIT 1) c ON true
- WHERE h.layout = (SELECT max(layout) FROM layouts)
-   AND (h.next_number <> coalesce(o.number, 0) + 1
-        OR coalesce(c.last_number, 0) <> coalesce(o.number, 0)
-        OR (c.hash IS NOT NULL AND c.hash <> h.last_hash)
-        OR h.decided_at < o.decided)
+-- The head row knows the last outcome, the last link, and a time no earlier than both; no outcome
+-- is without a head, and the layout in force has all of its heads.
+(SELECT h.partition
+   FROM heads h
+   LEFT JOIN LATERAL (SELECT number, decided FROM outcomes o
+                       WHERE o.partition = h.partition ORDER BY number DESC LIMIT 1) o ON true
+   LEFT JOIN LATERAL (SELECT last_number, hash FROM chain c
+                       WHERE c.partition = h.partition ORDER BY last_number DESC LIMIT 1) c ON true
+  WHERE h.next_number <> coalesce(o.number, 0) + 1
+     OR coalesce(c.last_number, 0) <> coalesce(o.number, 0)
+     OR (c.hash IS NOT NULL AND c.hash <> h.last_hash)
+     OR h.decided_at < o.decided
+ UNION
+ SELECT partition FROM outcomes WHERE partition NOT IN (SELECT partition FROM heads)
+ UNION
+ SELECT p FROM layouts l, generate_series(0, l.partitions - 1) AS p
+  WHERE l.layout = (SELECT max(layout) FROM layouts)
+    AND NOT EXISTS (SELECT FROM heads h WHERE h.layout = l.layout AND h.partition = p))
  LIMIT $1::integer

@@ -2,7 +2,7 @@
 
 -- name: partitions
 -- The partitions whose chain there is to follow.
-SELECT DISTINCT partition FROM heads ORDER BY partition
+SELECT partition FROM heads ORDER BY partition
 
 -- name: links
 -- A stretch of one partition's chain.

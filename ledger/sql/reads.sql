@@ -7,7 +7,7 @@ SELECT clock_timestamp()
 -- name: complete_until
 -- No entry older than this can still appear: whoever decides later decides at a later time. Read it
 -- before the entries it is shown with.
-SELECT min(decided_at) FROM heads
+SELECT min(decided_at) FROM heads WHERE layout > 0
 
 -- name: wallet_ids
 -- External ids -> wallet ids; a pair never changes.
@@ -116,9 +116,12 @@ SELECT reservation_id, wallet_id, amount_minor, currency, session_id, expires, c
  LIMIT $5::integer
 
 -- name: command
--- Whether a command has an outcome, and how far its partition has come: both in one snapshot, so
--- that "no outcome, and past its deadline" is final.
+-- Whether a command has an outcome, and a time before which nobody decides about it any more: both
+-- in one snapshot, so that "no outcome, and past its deadline" is final. A command of an earlier
+-- layout can only be refused, by whichever partition its message is brought to.
 -- $1 uuid command id, $2 smallint layout, $3 smallint partition
-SELECT EXISTS (SELECT FROM outcomes WHERE command_id = $1::uuid) AS decided, h.decided_at
-  FROM heads h
- WHERE h.layout = $2::smallint AND h.partition = $3::smallint
+SELECT EXISTS (SELECT FROM outcomes WHERE command_id = $1::uuid) AS decided,
+       coalesce(min(decided_at) FILTER (WHERE layout = $2::smallint AND partition = $3::smallint),
+                min(decided_at)) AS decided_at
+  FROM heads
+ WHERE layout > 0

@@ -51,8 +51,8 @@ def submission(
     )
 
 
-def assigned(each: Submission) -> Assigned:
-    return Assigned(partition_of(each.command, LAYOUT), each)
+def assigned(each: Submission, layout: Layout = LAYOUT) -> Assigned:
+    return Assigned(partition_of(each.command, layout), each)
 
 
 @dataclass
@@ -60,22 +60,24 @@ class Ledger:
     connection: asyncpg.Connection
     fence: Fence
     database: Database
+    layout: Layout = LAYOUT
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, database: Database) -> AsyncIterator[Ledger]:
+    async def opened(cls, database: Database, layout: Layout = LAYOUT) -> AsyncIterator[Ledger]:
         connection = await connect_writer(database.writer)
         try:
             epochs = {
-                partition: await heads.take_over(connection, LAYOUT.number, partition)
-                for partition in range(LAYOUT.partitions)
+                partition: await heads.take_over(connection, layout.number, partition)
+                for partition in range(layout.partitions)
             }
-            yield cls(connection, Fence(LAYOUT.number, epochs), database)
+            yield cls(connection, Fence(layout.number, epochs), database, layout)
         finally:
             await connection.close(timeout=5)
 
     async def submit(self, *submissions: Submission) -> list[Outcome]:
-        return await execute(self.connection, self.fence, [assigned(s) for s in submissions])
+        batch = [assigned(s, self.layout) for s in submissions]
+        return await execute(self.connection, self.fence, batch)
 
     async def run(self, *commands: Command) -> list[Result]:
         """One batch; what became of each."""

@@ -17,11 +17,12 @@ from aiormq.exceptions import ChannelNotFoundEntity
 from consumers.worker import Consumer
 from ledger.commands import CreateWallet
 from ledger.database import connect_writer, reader_pool
-from ledger.deployment import Deployment, read_deployment
+from ledger.deployment import Deployment, Layout, read_deployment
 from ledger.outcomes import Result, WalletCreated
 from ledger.records import WalletType
 from producers.clock import DatabaseClock
 from producers.commands import Answered, Commands
+from producers.intake import Intake
 from producers.publisher import Publisher
 from producers.replies import Replies
 from tests.databases import Database
@@ -63,11 +64,11 @@ class Broker:
             await connections.close(channel)
 
 
-async def delete_queues(connection: AbstractConnection) -> None:
-    for partition in range(LAYOUT.partitions):
+async def delete_queues(connection: AbstractConnection, layout: Layout = LAYOUT) -> None:
+    for partition in range(layout.partitions):
         channel = await connections.plain_channel(connection)
         with suppress(ChannelNotFoundEntity):
-            await channel.queue_delete(names.command_queue(LAYOUT.number, partition))
+            await channel.queue_delete(names.command_queue(layout.number, partition))
         await connections.close(channel)
 
 
@@ -107,6 +108,7 @@ class Producer:
     pool: asyncpg.Pool[Any]
     clock: DatabaseClock
     publisher: Publisher
+    intake: Intake
     replies: Replies
     commands: Commands
 
@@ -142,11 +144,14 @@ async def producing(database: Database, url: str) -> AsyncIterator[Producer]:
         clock.now,
         lambda: replies.queue,
     )
-    commands = Commands(deployment=deployment, clock=clock, publisher=publisher, replies=replies)
-    running = [asyncio.create_task(part.run()) for part in (clock, publisher, replies)]
+    intake = Intake(pool, deployment)
+    commands = Commands(
+        deployment=deployment, clock=clock, intake=intake, publisher=publisher, replies=replies
+    )
+    running = [asyncio.create_task(part.run()) for part in (clock, intake, publisher, replies)]
     try:
         await until(lambda: publisher.connected and replies.queue)
-        yield Producer(pool, clock, publisher, replies, commands)
+        yield Producer(pool, clock, publisher, intake, replies, commands)
     finally:
         for task in running:
             task.cancel()
