@@ -24,7 +24,7 @@ from ledger.outcomes import (
     WalletCreated,
 )
 from ledger.records import Balance, Release, Reservation, Transfer, Wallet, WalletState
-from ledger.rejections import Rejection
+from ledger.rejections import DUPLICATES, Rejection
 
 
 class KeySpace(NamedTuple):
@@ -95,7 +95,8 @@ class Books:
 
     def session(self, session_id: str, wallet_id: UUID | None = None) -> Iterator[Reservation]:
         """What the session still holds, on one wallet or on any."""
-        for reservation_id in self.sessions.get(session_id, ()):
+        # By id: what is told of it is hashed, and read back in that order.
+        for reservation_id in sorted(self.sessions.get(session_id, ())):
             reservation = self.reservations[reservation_id]
             if wallet_id in (None, reservation.wallet_id):
                 yield reservation
@@ -124,6 +125,16 @@ class Books:
             originals=self.originals,
             reversed_minor=self.reversed_minor,
         )
+
+    def refuse(self, keys: Iterable[KeySpace], rejection: Rejection) -> None:
+        """Make a refusal known to the commands that follow in the batch with one of its keys."""
+        if rejection.code in DUPLICATES:
+            return
+        for key in keys:
+            known = self.refusals.get(key)
+            # Another partition's clock may be ahead.
+            if known is None or known.decided <= self.at:
+                self.refusals[key] = Refusal(self.at, rejection)
 
     def apply(self, effect: Effect) -> None:
         """Make the decision visible to the commands that follow in the batch."""

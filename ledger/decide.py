@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import assert_never
 from uuid import UUID
@@ -21,7 +21,7 @@ from ledger.commands import (
     Submission,
 )
 from ledger.outcomes import Result
-from ledger.rejections import TOO_LATE, Code, Rejection
+from ledger.rejections import DUPLICATES, TOO_LATE, Code, Rejection
 from ledger.reservations import decide_release, decide_reservation, decide_session_release
 from ledger.reversals import decide_reversal
 from ledger.transfer_groups import decide_group
@@ -29,16 +29,7 @@ from ledger.transfers import decide_transfer
 from ledger.wallets import decide_change, decide_wallet
 
 #: Refusals that come before the key's own history is looked at (contract, "Order of refusals").
-_BEFORE_HISTORY = frozenset(
-    {
-        Code.INVALID_REQUEST,
-        Code.INVALID_AMOUNT,
-        Code.DUPLICATE_GROUP,
-        Code.DUPLICATE_WALLET,
-        Code.DUPLICATE_TRANSFER,
-        Code.DUPLICATE_RESERVATION,
-    }
-)
+_BEFORE_HISTORY = DUPLICATES | {Code.INVALID_REQUEST, Code.INVALID_AMOUNT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +87,16 @@ def _apply_rule(submission: Submission, books: Books, source: Source) -> Result:
             assert_never(command)
 
 
-def keys_of(command: Command) -> tuple[KeySpace, ...]:
-    """Every idempotency key that the command wants to use up."""
+def keys_of(command: Command) -> Iterable[KeySpace]:
+    """Every idempotency key that the command wants to use up, each once."""
     match command:
         case PostTransfer() | ReverseTransfer():
             return (KeySpace(TRANSFERS, command.external_unique_id),)
         case PostTransferGroup():
-            members = tuple(KeySpace(TRANSFERS, t.external_unique_id) for t in command.transfers)
-            if command.external_unique_id is None:
-                return members
-            return (KeySpace(GROUPS, command.external_unique_id), *members)
+            keys = [KeySpace(TRANSFERS, t.external_unique_id) for t in command.transfers]
+            if command.external_unique_id is not None:
+                keys.insert(0, KeySpace(GROUPS, command.external_unique_id))
+            return dict.fromkeys(keys)
         case PlaceReservation():
             return (KeySpace(RESERVATIONS, command.external_unique_id),)
         case CreateWallet():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import asyncpg
@@ -20,7 +20,7 @@ from ledger.books import Books
 from ledger.commands import Submission
 from ledger.database import UNREACHABLE
 from ledger.dead_letters import DeadLetter, park
-from ledger.decide import Source, decide
+from ledger.decide import Source, decide, keys_of
 from ledger.events import event_count
 from ledger.load import Needs, load
 from ledger.outcomes import Outcome
@@ -34,6 +34,15 @@ _STATEMENTS_TIMEOUT_S: Final = 20.0
 _COMMIT_SILENCE_S: Final = 5.0
 #: A key race shows the other side's key on the next run; a second race needs a third writer.
 _KEY_RACES: Final = 5
+_KEYS: Final = frozenset(
+    {
+        "transfers_external_unique_id_key",
+        "transfer_groups_external_unique_id_key",
+        "wallets_external_unique_id_key",
+        "wallets_reference_key",
+        "reservations_external_unique_id_key",
+    }
+)
 
 _SOURCE: Final = Source(new_id=uuid_utils.compat.uuid7, new_reference=new_reference)
 
@@ -93,11 +102,11 @@ async def execute(
             async with asyncio.timeout(_STATEMENTS_TIMEOUT_S):
                 await connection.execute("BEGIN")
                 outcomes = await _run(connection, fence, batch)
-        except asyncpg.UniqueViolationError:
-            # Another partition has just used one of the keys up; now it can be seen.
+        except asyncpg.UniqueViolationError as error:
             await rollback(connection)
-            if attempt == _KEY_RACES - 1:
+            if error.constraint_name not in _KEYS or attempt == _KEY_RACES - 1:
                 raise
+            # Another partition has just used one of the keys up; now it can be seen.
         except BaseException:
             await rollback(connection)
             raise
@@ -116,7 +125,9 @@ async def _run(
         Needs.of(a.submission.command for a in batch if a.refused is None),
         lock=True,
         command_ids=[a.submission.command_id for a in batch],
-        not_before=max(head.decided_at for head in heads.values()),
+        # Later than all before it even where the clock was put back: what a reader was told to be
+        # complete stays so.
+        not_before=max(head.decided_at for head in heads.values()) + timedelta(microseconds=1),
     )
     outcomes = await lookup.outcomes(connection, list(loaded.decided)) if loaded.decided else {}
     writes = Writes()
@@ -164,7 +175,9 @@ async def lock_heads(
 def _decide(assigned: Assigned, books: Books, head: _Head) -> Outcome:
     submission = assigned.submission
     result = decide(submission, books, _SOURCE, assigned.refused)
-    if not isinstance(result, Rejection):
+    if isinstance(result, Rejection):
+        books.refuse(keys_of(submission.command), result)
+    else:
         books.apply(result)
     events = event_count(result)
     outcome = Outcome(

@@ -55,6 +55,16 @@ class Rejection(Record, frozen=True, tag=True):
     dead_letter_id: UUID | None = None
 
 
+#: The key is on the ledger: it refuses later commands by itself.
+DUPLICATES: Final = frozenset(
+    {
+        Code.DUPLICATE_GROUP,
+        Code.DUPLICATE_WALLET,
+        Code.DUPLICATE_TRANSFER,
+        Code.DUPLICATE_RESERVATION,
+    }
+)
+
 #: The word on every command that its deadline passed by, recorded or not.
 TOO_LATE: Final = Rejection(
     Code.DEADLINE_EXCEEDED, "the command was not reached before its deadline"

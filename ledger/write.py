@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from ledger.books import Books, Position
+from ledger.books import Books, KeySpace, Position
 from ledger.commands import Submission
 from ledger.database import Queries
 from ledger.decide import keys_of
@@ -24,21 +24,10 @@ from ledger.outcomes import (
     WalletCreated,
 )
 from ledger.records import Reservation, Transfer, Wallet
-from ledger.rejections import Code, Rejection
+from ledger.rejections import DUPLICATES, Rejection
 from ledger.sql import EXECUTE as SQL
 
 _json = msgspec.json.Encoder()
-
-#: A key that is on the ledger refuses later commands by itself; recording each retry would only
-#: let endless retransmissions grow a table.
-_DUPLICATES = frozenset(
-    {
-        Code.DUPLICATE_GROUP,
-        Code.DUPLICATE_RESERVATION,
-        Code.DUPLICATE_TRANSFER,
-        Code.DUPLICATE_WALLET,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +54,8 @@ class Writes:
     changed: dict[UUID, Wallet] = field(default_factory=dict)
     placed: list[tuple[Reservation, UUID]] = field(default_factory=list)
     released: list[tuple[UUID, UUID]] = field(default_factory=list)
-    refused: list[tuple[str, str, int, int]] = field(default_factory=list)
+    refused: dict[KeySpace, tuple[int, int]] = field(default_factory=dict)
+    """Key -> partition and number of the outcome that refused it last."""
 
     def add(self, submission: Submission, outcome: Outcome) -> None:
         subject_id, detail = self._add_result(submission, outcome)
@@ -99,13 +89,13 @@ class Writes:
                 self.changed[state.wallet.wallet_id] = state.wallet
                 return state.wallet.wallet_id, state
             case Rejection() as rejection:
-                if rejection.code not in _DUPLICATES:
-                    self.refused += [
-                        (space, key, outcome.partition, outcome.number)
-                        for space, key in keys_of(submission.command)
+                if rejection.code not in DUPLICATES:
+                    self.refused |= {
+                        key: (outcome.partition, outcome.number)
+                        for key in keys_of(submission.command)
                         # The books keep no NUL, so no later command can bring this key either.
-                        if "\x00" not in key
-                    ]
+                        if "\x00" not in key.key
+                    }
                 return None, rejection
             case _:
                 assert_never(outcome.result)
@@ -130,7 +120,8 @@ class Writes:
         if self.groups:
             await connection.fetch(SQL.create_groups, *_columns(self.groups), at)
         if self.refused:
-            await connection.fetch(SQL.refuse_keys, *_columns(self.refused), at)
+            rows = [(*key, *outcome) for key, outcome in sorted(self.refused.items())]
+            await connection.fetch(SQL.refuse_keys, *_columns(rows), at)
         await connection.fetch(
             SQL.post,
             *_transfer_columns(self.transfers),

@@ -69,14 +69,12 @@ UNION ALL
 SELECT 'group', group_id, external_unique_id, NULL, NULL
   FROM transfer_groups WHERE external_unique_id = ANY ($7::text[])
 UNION ALL
-(SELECT DISTINCT ON (k.space, k.key) 'refused ' || k.space, NULL::uuid, k.key, k.decided,
-        o.detail::text
-   FROM refused_keys k JOIN outcomes o USING (partition, number)
-  WHERE (k.space = 'transfer' AND k.key = ANY ($4::text[]))
-     OR (k.space = 'wallet' AND k.key = ANY ($5::text[]))
-     OR (k.space = 'reservation' AND k.key = ANY ($6::text[]))
-     OR (k.space = 'group' AND k.key = ANY ($7::text[]))
-  ORDER BY k.space, k.key, k.decided DESC)
+SELECT 'refused ' || k.space, NULL, k.key, k.decided, o.detail::text
+  FROM refused_keys k JOIN outcomes o USING (partition, number)
+ WHERE (k.space = 'transfer' AND k.key = ANY ($4::text[]))
+    OR (k.space = 'wallet' AND k.key = ANY ($5::text[]))
+    OR (k.space = 'reservation' AND k.key = ANY ($6::text[]))
+    OR (k.space = 'group' AND k.key = ANY ($7::text[]))
 
 -- name: reversed
 -- How much of each transfer has been given back.
@@ -142,13 +140,16 @@ SELECT g.group_id, g.command_id, g.external_unique_id, $4::timestamptz
  ORDER BY g.external_unique_id COLLATE "C"
 
 -- name: refuse_keys
--- The keys that refused commands named.
+-- The keys that refused commands named, in order; the latest refusal of each is kept.
 -- $1 text[] spaces, $2 text[] keys, $3 smallint[] partitions, $4 bigint[] outcome numbers,
 -- $5 timestamptz decided
 INSERT INTO refused_keys (space, key, partition, number, decided)
 SELECT k.space, k.key, k.partition, k.number, $5::timestamptz
   FROM unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[])
        AS k (space, key, partition, number)
+    ON CONFLICT (space, key) DO UPDATE
+   SET partition = excluded.partition, number = excluded.number, decided = excluded.decided
+ WHERE refused_keys.decided <= excluded.decided
 
 -- name: post
 -- Transfers with both entries, the balances they leave, outcomes, chain links and heads: all in one

@@ -11,6 +11,7 @@ GRANT INSERT ON sov.wallets, sov.transfers, sov.entries, sov.transfer_groups, so
    TO sov_writer;
 GRANT UPDATE (status, minimum_minor, balance_minor, last_sequence, last_entry, name, metadata)
    ON sov.wallets TO sov_writer;
+GRANT UPDATE (partition, number, decided) ON sov.refused_keys TO sov_writer;
 GRANT UPDATE (released, released_by) ON sov.reservations TO sov_writer;
 GRANT UPDATE (epoch, owner_pid, owner_started, next_number, next_event, last_hash, decided_at)
    ON sov.heads TO sov_writer;

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 import uuid_utils.compat
 
-from ledger import heads, lookup
+from ledger import heads, lookup, reads
 from ledger.commands import (
     ChangeWallet,
     CreateWallet,
@@ -20,7 +20,7 @@ from ledger.commands import (
     ReleaseSession,
     ReverseTransfer,
 )
-from ledger.database import UNREACHABLE, connect_writer
+from ledger.database import UNREACHABLE, connect_owner, connect_writer
 from ledger.execute import Assigned, Fence, FenceLost, execute
 from ledger.outcomes import (
     Outcome,
@@ -111,7 +111,7 @@ async def test_outcomes_are_read_back_as_they_were_answered(ledger: Ledger) -> N
             PostTransferGroup((transfer(alice, bob, "1", "key-000003"),), "group-01"),
             ReverseTransfer(original.transfer.transfer_id, bob, alice, "key-000004"),
             ChangeWallet(bob, WalletStatus.ACTIVE),
-            ReverseTransfer(original.transfer.transfer_id, bob, alice, "key-000004"),
+            ReverseTransfer(original.transfer.transfer_id, bob, alice, "key-000006"),
             transfer(alice, bob, "20", "key-000002"),
             transfer(alice, bob, "9999", "key-000005"),
         )
@@ -245,6 +245,73 @@ async def test_what_was_issued_before_a_refusal_never_applies_after_it(ledger: L
     (thawed,) = await ledger.submit(frozen)
     assert thawed.result == retry.result
     assert isinstance(await ledger.do(transfer(alice, bob, "10", "key-000001")), TransferPosted)
+
+
+async def test_what_was_issued_before_a_refusal_does_not_apply_in_the_same_batch_either(
+    ledger: Ledger,
+) -> None:
+    """The retry overtakes the original and is refused; money comes; then the original is read."""
+    alice, bob = await ledger.wallet("alice-01"), await ledger.wallet("bob-0001")
+    system = await ledger.system()
+    original = submission(transfer(alice, bob, "10", "key-000001"))
+    retry = submission(transfer(alice, bob, "10", "key-000001"))
+    money = submission(transfer(system, alice, "10", "key-000002"))
+    results = [o.result for o in await ledger.submit(retry, money, original)]
+    assert [type(r).__name__ for r in results] == ["Rejection", "TransferPosted", "Rejection"]
+    assert results[2] == results[0]
+    # A command issued after it has another chance.
+    assert isinstance(await ledger.do(transfer(alice, bob, "10", "key-000001")), TransferPosted)
+
+
+async def test_a_key_that_is_refused_again_and_again_is_one_row(ledger: Ledger) -> None:
+    alice, bob = await ledger.wallet("alice-01"), await ledger.wallet("bob-0001")
+    for _ in range(3):
+        await ledger.run(*(transfer(alice, bob, "10", "key-000001") for _ in range(3)))
+    rows = await ledger.connection.fetch("SELECT * FROM refused_keys WHERE key = 'key-000001'")
+    last = await ledger.connection.fetchval(
+        "SELECT max(number) FROM outcomes WHERE partition = $1", rows[0]["partition"]
+    )
+    assert [row["number"] for row in rows] == [last]
+
+
+async def test_a_group_that_names_a_key_twice_is_refused_like_any_other(ledger: Ledger) -> None:
+    alice, bob = await ledger.wallet("alice-01", "100"), await ledger.wallet("bob-0001")
+    twice = PostTransferGroup((transfer(alice, bob, "1", "key-000001"),) * 2, "group-0001")
+    late = submission(twice, deadline=datetime.now(UTC) - timedelta(seconds=1))
+    refused, expired = (o.result for o in await ledger.submit(submission(twice), late))
+    assert isinstance(refused, Rejection)
+    assert refused.code is Code.INVALID_REQUEST
+    assert isinstance(expired, Rejection)
+    assert expired.code is Code.DEADLINE_EXCEEDED
+
+
+async def test_what_a_session_held_is_told_in_one_order_for_ever(ledger: Ledger) -> None:
+    """The order of the rows is not that of their ids; the chain is hashed over what was told."""
+    alice, bob = await ledger.wallet("alice-01", "100"), await ledger.wallet("bob-0001")
+    for end in ("release", "transfer"):
+        keys = [f"{letter}-hold-{end}" for letter in "zmayb"]
+        await ledger.run(*(reservation(alice, "1", f"session-{end}", key) for key in keys))
+    await ledger.do(ReleaseSession(alice, "session-release"))
+    await ledger.do(transfer(alice, bob, "5", "key-000001", session_id="session-transfer"))
+
+
+async def test_decisions_of_a_partition_come_one_after_the_other_whatever_the_clock_does(
+    ledger: Ledger,
+) -> None:
+    """The clock was put back: what was complete until now stays complete."""
+    alice, bob = await ledger.wallet("alice-01", "100"), await ledger.wallet("bob-0001")
+    owner = await connect_owner(ledger.database.owner)
+    try:
+        await owner.execute("UPDATE heads SET decided_at = decided_at + interval '1 hour'")
+        for turn in range(3):
+            complete = await reads.complete_until(owner)
+            in_two_hours = datetime.now(UTC) + timedelta(hours=2)
+            (outcome,) = await ledger.submit(
+                submission(transfer(alice, bob, "1", f"key-{turn:05}"), deadline=in_two_hours)
+            )
+            assert outcome.decided > complete
+    finally:
+        await owner.close()
 
 
 async def test_one_key_in_two_partitions_at_once_moves_once(ledger: Ledger) -> None:
