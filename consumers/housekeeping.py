@@ -70,12 +70,15 @@ class Housekeeping:
         await self._require_layout()
         stopped = await interventions.in_force(connection)
         self._lane.paused = frozenset(p for p, i in stopped.items() if i.state is State.PAUSED)
-        live_slots = await heads.announce(connection, self._slot, self._slots, self._process)
-        await self._subscriptions.hand_back(live_slots)
+        if self._subscriptions.connected:
+            # Whoever cannot reach the broker must not be given partitions back.
+            live_slots = await heads.announce(connection, self._slot, self._slots, self._process)
+            await self._subscriptions.hand_back(live_slots)
         owned = self._writer.fence.epochs
         lost = await heads.tick(connection, self._layout.number, owned)
+        lost |= self._writer.take_lost()
         for partition in self._lane.partitions:
-            if partition.number in lost | self._writer.take_lost():
+            if partition.number in lost:
                 await self._lane.discard(partition)
         metrics.OWNED.set(len(owned))
         await self._nudge()

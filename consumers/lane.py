@@ -113,11 +113,11 @@ class Lane:
         total = 0
         for partition in partitions[start:] + partitions[:start]:
             while partition.buffer and not partition.buffer[0].alone:
-                commands = partition.buffer[0].commands
-                if items and total + commands > MAX_COMMANDS:
+                size = partition.buffer[0].size
+                if items and total + size > MAX_COMMANDS:
                     break
                 items.append((partition, partition.buffer.popleft()))
-                total += commands
+                total += size
         return items
 
     async def _work(self, items: Sequence[Item]) -> None:

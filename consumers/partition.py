@@ -17,6 +17,7 @@ from typing import Final
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 
+from ledger.commands import PostTransferGroup
 from topology import connections, names
 from topology.envelopes import CommandMessage, decode_commands
 from topology.errors import Malformed
@@ -39,6 +40,16 @@ class Delivery:
     @property
     def commands(self) -> int:
         return 0 if isinstance(self.content, Malformed) else len(self.content.submissions)
+
+    @property
+    def size(self) -> int:
+        """What applying it costs, in commands; a group counts as its transfers."""
+        if isinstance(self.content, Malformed):
+            return 0
+        return sum(
+            len(s.command.transfers) if isinstance(s.command, PostTransferGroup) else 1
+            for s in self.content.submissions
+        )
 
     @property
     def readable(self) -> CommandMessage:
@@ -81,6 +92,9 @@ class Partition:
 
     async def _consume(self, channel: AbstractChannel) -> None:
         await channel.set_qos(prefetch_count=PREFETCH)
+        # A queue that is deleted takes its consumer along and leaves the channel open.
+        underlay = await channel.get_underlay_channel()
+        underlay.on_consumer_cancel_callbacks.add(self._on_cancelled)
         name = names.command_queue(self.layout, self.number)
         queue = await channel.get_queue(name, ensure=False)
         await queue.consume(self._receive)
@@ -93,6 +107,10 @@ class Partition:
             content = error
         self.buffer.append(Delivery(message, content, time.monotonic()))
         self.on_arrival()
+
+    async def _on_cancelled(self, _: object) -> None:
+        _log.warning("partition.cancelled_by_broker", partition=self.number)
+        self._forget()
 
     def _on_channel_closed(self, *_: object) -> None:
         self._forget()

@@ -212,11 +212,22 @@ def _links(outcomes: Sequence[Outcome], heads: Mapping[int, _Head]) -> list[Link
 
 async def commit(connection: asyncpg.Connection) -> None:
     """COMMIT, never cancelled: a cancelled one may have happened. Raises ``CommitUnknown``."""
+    warnings: list[object] = []
+
+    def heed(_: object, warning: object) -> None:
+        warnings.append(warning)
+
+    connection.add_log_listener(heed)
     committing = asyncio.ensure_future(connection.execute("COMMIT"))
     await asyncio.wait({committing}, timeout=_COMMIT_SILENCE_S)
-    if not committing.done():
+    if not committing.done() or warnings:
         connection.terminate()
         await asyncio.wait({committing})
+    connection.remove_log_listener(heed)
+    if warnings:
+        # Somebody ended the wait for a standby: committed here, perhaps lost with this server. The
+        # next connection's first commit waits for the standby again, and for this one with it.
+        raise CommitUnknown(str(warnings[0]))
     try:
         tag = committing.result()
     except UNREACHABLE as error:

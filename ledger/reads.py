@@ -42,9 +42,17 @@ class CommandState(NamedTuple):
     """Whoever decides in the command's partition from now on decides later than this."""
 
 
-async def clock(connection: Queries) -> datetime:
-    moment: datetime = await connection.fetchval(SQL.clock)
-    return moment
+class Times(NamedTuple):
+    now: datetime
+    """The database's clock."""
+    decided_at: datetime
+    """The time of the latest decision. Nothing is decided earlier in its partition: where the clock
+    was put back, the partitions' time stands still until the clock has caught up."""
+
+
+async def times(connection: Queries) -> Times:
+    row = await connection.fetchrow(SQL.clock)
+    return Times(row["now"], row["decided_at"] or row["now"])
 
 
 async def complete_until(connection: Queries) -> datetime:

@@ -3,6 +3,9 @@
 Deadlines and issue times are absolute database time. A sample is the database's clock between two
 readings of our monotonic one, so now lies between two bounds: an issue time takes the earlier (it
 must never be later than the truth), everything else may take either.
+
+Decisions have a time of their own, which never goes back. Where the clock was put back, deadlines
+are counted from the latest decision: counted from the clock they would all have passed already.
 """
 
 from __future__ import annotations
@@ -24,6 +27,9 @@ from topology.errors import Unavailable
 
 _SAMPLE_EVERY_S: Final = 1.0
 _SAMPLE_TIMEOUT_S: Final = 2.0
+#: After this a reading is replaced by any newer one. The exactest of all would be kept until it is
+#: stale, while the way to the database has become longer for good.
+_REPLACED_AFTER_S: Final = 5.0
 #: Two clocks may run apart by this much: far more than crystals do, far less than a deadline.
 _DRIFT: Final = 200e-6
 
@@ -52,6 +58,7 @@ class DatabaseClock:
         self._queries = queries
         self._monotonic = monotonic
         self._sample: _Sample | None = None
+        self._ahead = timedelta(0)
         self.answering = False
         """Whether the database answered when it was last asked."""
 
@@ -65,6 +72,11 @@ class DatabaseClock:
         if sample is None:
             raise Unavailable("the database's clock is unknown: it has not answered for a while")
         return sample.earliest(self._monotonic())
+
+    def decision_time(self) -> datetime:
+        """About the time at which a command would be decided now: a deadline has to be later.
+        Raises ``Unavailable``."""
+        return self.now() + self._ahead
 
     async def run(self) -> None:
         """Sample until cancelled; an unreachable database only makes the clock unknown."""
@@ -80,14 +92,21 @@ class DatabaseClock:
         """Read the clock once and keep the reading where it is the more exact one."""
         async with asyncio.timeout(_SAMPLE_TIMEOUT_S):
             sent_s = self._monotonic()
-            database = await reads.clock(self._queries)
+            database = await reads.times(self._queries)
             received_s = self._monotonic()
         self.answering = True
-        sample = _Sample(database, sent_s, received_s)
-        known = self._sample
-        jumped = known is None or not self._agree(known, sample)
-        if jumped or known is None or sample.width_s(received_s) < known.width_s(received_s):
+        self._ahead = max(timedelta(0), database.decided_at - database.now)
+        sample = _Sample(database.now, sent_s, received_s)
+        if self._sample is None or self._is_better(sample, self._sample):
             self._sample = sample
+
+    def _is_better(self, sample: _Sample, known: _Sample) -> bool:
+        now_s = sample.received_s
+        return (
+            not self._agree(known, sample)
+            or sample.width_s(now_s) < known.width_s(now_s)
+            or now_s - known.received_s > _REPLACED_AFTER_S
+        )
 
     def _agree(self, known: _Sample, new: _Sample) -> bool:
         """Whether the new reading can be of the same clock: a jump must be followed at once."""

@@ -76,11 +76,9 @@ class Commands:
         certainly not accepted.
         """
         until_s = asyncio.get_running_loop().time() + wait_s
-        now = self._clock.now()
-        within = timedelta(seconds=deadline_after_s(wait_s))
-        if deadline is not None:
-            within = min(within, deadline - now)
-        submission = self._submission(command, now, within, actor, trace)
+        last = self._clock.decision_time() + timedelta(seconds=deadline_after_s(wait_s))
+        deadline = last if deadline is None else min(last, deadline)
+        submission = self._submission(command, deadline, actor, trace)
         if self._replies.waiting >= _MAX_IN_FLIGHT:
             raise Unavailable("too many commands are waiting for their outcome")
         waiter = self._replies.expect(submission.command_id, until_s)
@@ -101,22 +99,22 @@ class Commands:
 
         Raises ``Unavailable`` where it is certain that the command was not accepted.
         """
-        now = self._clock.now()
-        within = ASYNC_DEADLINE if deadline is None else deadline - now
-        submission = self._submission(command, now, within, actor, trace)
+        if deadline is None:
+            deadline = self._clock.decision_time() + ASYNC_DEADLINE
+        submission = self._submission(command, deadline, actor, trace)
         await self._send(submission).fate
         return _pending(submission)
 
     def _submission(
-        self, command: Command, now: datetime, within: timedelta, actor: str, trace: str | None
+        self, command: Command, deadline: datetime, actor: str, trace: str | None
     ) -> Submission:
         """Raises ``Unavailable`` where the command's partition takes nothing at present."""
-        deadline = whole_milliseconds(now + within)
+        deadline = whole_milliseconds(deadline)
         partition = partition_of(command, self._layout)
         self._intake.require_open(partition)
         return Submission(
             command_id=new_command_id(self._layout.number, partition, deadline),
-            issued=now,
+            issued=self._clock.now(),
             deadline=deadline,
             actor=actor,
             command=command,

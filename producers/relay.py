@@ -1,14 +1,17 @@
 """The event relay: the outcome log told to subscribers.
 
-At least once and in order per partition: events are published with confirms, then the cursor moves,
-in one transaction that holds it. A relay that dies in between tells the same events again, under
-the same numbers. Not mandatory: an exchange without subscribers is no fault.
+At least once and in order per partition: events are published with confirms, then the cursor moves
+behind the last confirmed one, in one transaction that holds it. A relay that dies in between tells
+the same events again, under the same numbers. Not mandatory: an exchange without subscribers is no
+fault.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -31,12 +34,25 @@ from topology.deadlines import CONFIRM_TIMEOUT_S
 from topology.documents import Documents
 
 _OUTCOMES_AT_A_TIME: Final = 500
+#: A stretch ends after this, told whole or not: the transaction that holds the cursors is not left
+#: idle for long, and what was confirmed is not told again.
+_STRETCH_S: Final = 2.0
 _IDLE_S: Final = 0.1
 _RETRY_S: Final = 1.0
 _DATABASE_ERRORS: Final = (*UNREACHABLE, asyncpg.PostgresError)
 
 _log = structlog.get_logger(__name__)
 _encoder = msgspec.json.Encoder()
+
+
+@dataclass(slots=True)
+class _Told:
+    """How much of a stretch the broker has confirmed."""
+
+    last: Outcome | None = None
+    count: int = 0
+    error: Exception | None = None
+    """Why it is not all of it, where the broker refused."""
 
 
 class Relay:
@@ -64,8 +80,8 @@ class Relay:
         while not self._stopping.is_set():
             try:
                 await self._relay()
-            except* (*connections.BROKER_ERRORS, *_DATABASE_ERRORS) as errors:
-                _log.warning("relay.interrupted", errors=[repr(e) for e in errors.exceptions])
+            except (*connections.BROKER_ERRORS, *_DATABASE_ERRORS) as error:
+                _log.warning("relay.interrupted", error=repr(error))
             self._connected = False
             await self._pause(_RETRY_S)
 
@@ -108,19 +124,34 @@ class Relay:
                 for partition, number in await database.fetch(SQL.claim)
             ]
             async with asyncio.TaskGroup() as publishing:
-                for outcomes in stretches:
+                telling = [
                     publishing.create_task(self._publish(exchange, outcomes))
-            for outcomes in filter(None, stretches):
-                last = outcomes[-1]
+                    for outcomes in stretches
+                ]
+            told = [task.result() for task in telling]
+            for last in filter(None, (stretch.last for stretch in told)):
                 await database.execute(SQL.advance, last.partition, last.number)
-        return sum(map(len, stretches))
+        for stretch in told:
+            if stretch.error is not None:
+                raise stretch.error
+        return sum(stretch.count for stretch in told)
 
-    async def _publish(self, exchange: AbstractExchange, outcomes: Sequence[Outcome]) -> None:
+    async def _publish(self, exchange: AbstractExchange, outcomes: Sequence[Outcome]) -> _Told:
         """One partition's events, each confirmed before the next: a queue that refuses one and
         takes the following would break the order."""
+        until_s = time.monotonic() + _STRETCH_S
+        told = _Told()
         for outcome in outcomes:
-            for event in events_of(outcome):
-                await self._publish_one(exchange, outcome, event)
+            try:
+                for event in events_of(outcome):
+                    await self._publish_one(exchange, outcome, event)
+            except connections.BROKER_ERRORS as error:
+                told.error = error
+                break
+            told.last, told.count = outcome, told.count + 1
+            if time.monotonic() > until_s:
+                break
+        return told
 
     async def _publish_one(
         self, exchange: AbstractExchange, outcome: Outcome, event: Event

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from itertools import islice
+from heapq import nsmallest
 from typing import Any, Final
 from uuid import UUID
 
@@ -39,7 +39,7 @@ _log = structlog.get_logger(__name__)
 class Waiter:
     """One caller waiting for the outcome of one command."""
 
-    __slots__ = ("_look_at_s", "command_id", "outcome", "queue", "until_s")
+    __slots__ = ("command_id", "looked_s", "outcome", "queue", "until_s")
 
     def __init__(self, command_id: UUID, queue: str | None, until_s: float) -> None:
         loop = asyncio.get_running_loop()
@@ -47,15 +47,15 @@ class Waiter:
         self.queue = queue
         self.until_s = until_s
         self.outcome: asyncio.Future[Outcome] = loop.create_future()
-        self._look_at_s = loop.time() + _PATIENCE_S
+        self.looked_s = loop.time()
+        """When it was looked up last, or began to wait."""
 
     def is_doubtful(self, queue: str | None, now_s: float) -> bool:
         """Whether it cannot count on a reply: its queue is gone, it has waited for long, or its
         wait is about to end."""
         if self.outcome.done():
             return False
-        if now_s >= self._look_at_s:
-            self._look_at_s = now_s + _PATIENCE_S
+        if now_s - self.looked_s >= _PATIENCE_S:
             return True
         return self.queue is None or self.queue != queue or self.until_s - now_s < _LAST_LOOK_S
 
@@ -169,5 +169,9 @@ class Replies:
 
     def _doubtful(self) -> list[UUID]:
         now_s = asyncio.get_running_loop().time()
-        doubtful = (w for w in self._waiters.values() if w.is_doubtful(self._queue, now_s))
-        return [waiter.command_id for waiter in islice(doubtful, _LOOK_LIMIT)]
+        doubtful = [w for w in self._waiters.values() if w.is_doubtful(self._queue, now_s)]
+        # In turn: many that wait in vain must not keep others from their answer.
+        chosen = nsmallest(_LOOK_LIMIT, doubtful, key=lambda waiter: waiter.looked_s)
+        for waiter in chosen:
+            waiter.looked_s = now_s
+        return [waiter.command_id for waiter in chosen]

@@ -1,8 +1,9 @@
 -- Questions to the books; each is one statement and so one snapshot.
 
 -- name: clock
--- Database time.
-SELECT clock_timestamp()
+-- Database time, and the time of the latest decision: later than the clock where that was put back.
+SELECT clock_timestamp() AS now,
+       (SELECT max(decided_at) FROM heads WHERE layout > 0) AS decided_at
 
 -- name: complete_until
 -- No entry older than this can still appear: whoever decides later decides at a later time. Read it

@@ -167,7 +167,7 @@ class TestOwnership:
         self, database: Database, broker: Broker, producer: Producer
     ) -> None:
         """Nobody sends anything; still every partition's time comes to pass."""
-        started = await reads.clock(producer.pool)
+        started = (await reads.times(producer.pool)).now
 
         async def passed() -> bool:
             return await reads.complete_until(producer.pool) > started
@@ -265,6 +265,31 @@ class TestRelay:
         paid = [b["data"] for _, b in received if b["data"].get("externalUniqueId") == "key-000001"]
         assert paid[0]["amount"] == "60.00"
         assert len(paid[0]["commandId"]) == 36
+
+    async def test_a_subscriber_that_is_full_gets_the_rest_when_it_has_room_and_nothing_twice(
+        self, database: Database, broker: Broker, ledger: Ledger
+    ) -> None:
+        """Its queue refuses the third event: the first two are told, and never again."""
+        channel = await connections.plain_channel(broker.connection)
+        arguments: Any = {"x-max-length": 2, "x-overflow": "reject-publish"}
+        queue = await channel.declare_queue(exclusive=True, arguments=arguments)
+        await queue.bind(names.EVENTS_EXCHANGE, "transfer.posted.*")
+        alice, bob = await ledger.wallet("alice-01", "100"), await ledger.wallet("bob-0001")
+        await ledger.run(*(transfer(alice, bob, "1", f"key-{n:06}") for n in range(6)))
+        numbers: list[int] = []
+
+        async def take() -> bool:
+            incoming = await queue.get(fail=False, no_ack=True)
+            if incoming is not None:
+                body = json.loads(incoming.body)
+                if body["data"]["fromWalletId"] == str(alice):
+                    numbers.append(int(body["data"]["externalUniqueId"][-6:]))
+            return len(numbers) == 6
+
+        async with self.relaying(database, broker):
+            await eventually(take, within_s=30)
+        await connections.close(channel)
+        assert numbers == list(range(6))
 
     async def test_events_wait_while_nobody_relays(
         self, database: Database, broker: Broker, ledger: Ledger

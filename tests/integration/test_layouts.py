@@ -70,7 +70,7 @@ async def test_the_former_owner_finds_nothing_to_lock(
 async def test_a_command_of_an_earlier_layout_ends_when_its_deadline_has_passed(
     ledger: Ledger, owner: asyncpg.Connection[Any]
 ) -> None:
-    now = await reads.clock(owner)
+    now = (await reads.times(owner)).now
     early, late = now + timedelta(seconds=1), now + timedelta(hours=1)
     await move(owner, 2)
     await owner.execute("UPDATE heads SET decided_at = decided_at + interval '1 minute'")

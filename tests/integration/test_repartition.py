@@ -168,7 +168,7 @@ async def test_a_paused_partition_takes_nothing_and_applies_nothing_until_resume
         with pytest.raises(Unavailable, match="paused: a test"):
             await producer.commands.send(command, actor="test")
         # What waits already: one whose deadline passes meanwhile, one that has time.
-        now = await reads.clock(owner)
+        now = (await reads.times(owner)).now
         short = _submission(command, partition, now + SECOND)
         long = _submission(command, partition, now + 60 * SECOND)
         await publish(broker, partition, message(short, long))

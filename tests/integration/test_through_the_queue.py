@@ -10,6 +10,7 @@ import pytest
 
 from ledger import lookup, reads
 from ledger.commands import CreateWallet
+from ledger.database import connect_owner
 from ledger.outcomes import Outcome, TransferPosted, WalletCreated
 from ledger.rejections import Code, Rejection
 from producers import metrics
@@ -33,6 +34,22 @@ async def test_a_command_is_answered_through_the_queue(
         refused = await producer.ask(transfer(alice, bob, "60", "key-000002"))
         assert isinstance(refused, Rejection)
         assert refused.code is Code.INSUFFICIENT_FUNDS
+
+
+async def test_a_clock_that_was_put_back_does_not_make_every_command_late(
+    database: Database, broker: Broker, producer: Producer
+) -> None:
+    async with consuming(database, broker):
+        alice, bob = await producer.wallet("alice-01", "100"), await producer.wallet("bob-0001")
+    owner = await connect_owner(database.owner)
+    try:
+        await owner.execute("UPDATE heads SET decided_at = decided_at + interval '1 hour'")
+    finally:
+        await owner.close()
+    await producer.clock.sample()
+    async with consuming(database, broker):
+        paid = await producer.ask(transfer(alice, bob, "60", "key-000001"))
+    assert isinstance(paid, TransferPosted)
 
 
 async def test_many_at_once_share_messages_and_transactions(

@@ -1,0 +1,62 @@
+"""Knowing the database's time from readings that take a while."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from producers.clock import DatabaseClock
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Database:
+    """Answers with its time in the middle of the round trip; both clocks are turned by hand."""
+
+    def __init__(self) -> None:
+        self.monotonic_s = 1000.0
+        self.put_back = timedelta(0)
+        self.round_trip_s = 0.0005
+
+    def monotonic(self) -> float:
+        return self.monotonic_s
+
+    @property
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.monotonic_s) - self.put_back
+
+    async def fetchrow(self, query: str, *args: object) -> Any:
+        self.monotonic_s += self.round_trip_s / 2
+        row = {"now": self.now, "decided_at": self.now + self.put_back}
+        self.monotonic_s += self.round_trip_s / 2
+        return row
+
+    async def fetch(self, query: str, *args: object) -> Sequence[Any]:
+        raise NotImplementedError
+
+    async def fetchval(self, query: str, *args: object) -> Any:
+        raise NotImplementedError
+
+
+async def test_it_stays_known_when_the_way_becomes_longer_for_good() -> None:
+    database = Database()
+    clock = DatabaseClock(database, database.monotonic)
+    await clock.sample()
+    database.round_trip_s = 0.1
+    for _ in range(300):
+        database.monotonic_s += 1
+        await clock.sample()
+        assert clock.known
+        assert timedelta(0) <= database.now - clock.now() < timedelta(seconds=0.2)
+
+
+async def test_deadlines_are_counted_from_the_latest_decision() -> None:
+    database = Database()
+    clock = DatabaseClock(database, database.monotonic)
+    await clock.sample()
+    assert clock.decision_time() == clock.now()
+    database.put_back = timedelta(hours=1)
+    await clock.sample()
+    assert database.now - clock.now() < timedelta(seconds=1)
+    assert clock.decision_time() - clock.now() == timedelta(hours=1)
