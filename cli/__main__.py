@@ -17,7 +17,7 @@ COMMANDS = {
     "demo": "play the ATM race and show the books",
     "verify": "audit the books; exit 0 only if every rule holds",
     "keys": "create, list and revoke API keys",
-    "dead-letters": "commands that broke the consumer, with their reason",
+    "dead-letters": "what broke the consumer: list, show, replay, discard",
     "partitions": "pause and resume partitions",
     "topology": "change the number of partitions while the system runs",
     "migrate": "bring the database up to this version",

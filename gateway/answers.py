@@ -9,6 +9,7 @@ from gateway import problems
 from gateway.problems import Refusal
 from gateway.response import Answer
 from ledger.outcomes import (
+    DeadLetterDiscarded,
     ReservationPlaced,
     ReservationsReleased,
     Result,
@@ -58,6 +59,9 @@ class Answers:
                 answer = _created(documents.reservation(r), location)
             case ReservationsReleased():
                 answer = Answer(NO_CONTENT)
+            case DeadLetterDiscarded(dead_letter_id=letter_id, reason=reason):
+                document = {"deadLetterId": str(letter_id), "status": "DISCARDED", "reason": reason}
+                answer = Answer(OK, document)
             case _:
                 assert_never(result)
         answer.headers += ((b"sov-command-id", token.encode()),)

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway import openapi
 from gateway.backend import Backend
 from gateway.commands import CommandStates
+from gateway.dead_letters import DeadLetters
 from gateway.health import Health
 from gateway.history import History
 from gateway.middleware import Boundary
@@ -79,5 +80,6 @@ def operations(backend: Backend, health: Health) -> list[Operation]:
         *Wallets(backend, writes).operations(),
         *CommandStates(backend).operations(),
         *TransferGroups(backend, writes).operations(),
+        *DeadLetters(backend, writes).operations(),
         *health.operations(),
     ]

@@ -17,6 +17,7 @@ from gateway.fields import (
     Amount,
     Currency,
     Description,
+    DiscardReason,
     ExternalId,
     Metadata,
     Moment,
@@ -131,6 +132,14 @@ class NewReservation(Body):
     external_unique_id: ReservationKey | None = Field(None, description="The idempotency key.")
     currency: Currency | None = Field(None, description="Checked where given.")
     description: Description | None = None
+
+
+class NewReplay(Body):
+    dry_run: bool | None = Field(None, description="Only say what it would come to now.")
+
+
+class NewDiscard(Body):
+    reason: DiscardReason = Field(description="Why it need not be done; kept for ever.")
 
 
 def validated(model: type[BodyT], document: dict[str, Any]) -> BodyT:

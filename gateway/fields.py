@@ -129,5 +129,13 @@ SessionId = Annotated[
 Description = Annotated[str, StringConstraints(max_length=commands.DESCRIPTION_LENGTH)]
 ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=commands.EXTERNAL_ID_LENGTH)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=commands.NAME_LENGTH)]
+DiscardReason = Annotated[
+    str,
+    StringConstraints(
+        min_length=commands.DISCARD_REASON_LENGTH[0],
+        max_length=commands.DISCARD_REASON_LENGTH[1],
+        pattern=r"\S",
+    ),
+]
 #: A wallet as a body names it: any text of sane length is a name, known or not.
 WalletName = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID)]

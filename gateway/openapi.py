@@ -14,7 +14,7 @@ from gateway import problems
 from gateway.answers import ACCEPTED
 from gateway.operations import Access, Operation, Success
 from gateway.problems import KINDS, AnyCode, GatewayCode, Refusal
-from gateway.schemas import Check, PendingCommand, Problem
+from gateway.schemas import PendingCommand, Problem
 from ledger.rejections import Code
 
 DESCRIPTION: Final = """\
@@ -134,7 +134,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
             response["content"] = {success.media_type: {"schema": _reference(success.model)}}
         elif success.media_type != "application/json":
             response["content"] = {success.media_type: {"schema": {"type": "string"}}}
-        if operation.commands and success.model is not Check:
+        if operation.commands and success.decided:
             response["headers"] = {"Sov-Command-Id": _COMMAND_HEADER}
         responses[str(status)] = response
     by_status: defaultdict[int, list[AnyCode]] = defaultdict(list)

@@ -25,6 +25,7 @@ class Access(Enum):
 #: Every valid key may read.
 READERS: Final = frozenset(Scope)
 WRITERS: Final = frozenset({Scope.ECLIPSE, Scope.OPERATOR})
+OPERATORS: Final = frozenset({Scope.OPERATOR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Success:
     description: str
     model: type[BaseModel] | None = None
     media_type: str = "application/json"
+    decided: bool = True
+    """Whether a command always stands behind it, where the operation makes commands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ class GatewayCode(StrEnum):
     NOT_FOUND = "not-found"
     COMMAND_NOT_FOUND = "command-not-found"
     BATCH_NOT_FOUND = "batch-not-found"
+    DEAD_LETTER_NOT_REPLAYABLE = "dead-letter-not-replayable"
     METHOD_NOT_ALLOWED = "method-not-allowed"
     PAYLOAD_TOO_LARGE = "payload-too-large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
@@ -66,10 +67,13 @@ KINDS: Final[Mapping[AnyCode, Kind]] = MappingProxyType(
         GatewayCode.NOT_FOUND: Kind(404, "Nothing here"),
         GatewayCode.COMMAND_NOT_FOUND: Kind(404, "No such command"),
         GatewayCode.BATCH_NOT_FOUND: Kind(404, "No such batch"),
+        Code.DEAD_LETTER_NOT_FOUND: Kind(404, "No such dead letter"),
         Code.WALLET_NOT_FOUND: Kind(404, "No such wallet"),
         Code.TRANSFER_NOT_FOUND: Kind(404, "No such transfer"),
         Code.RESERVATION_NOT_FOUND: Kind(404, "No such live reservation"),
         GatewayCode.METHOD_NOT_ALLOWED: Kind(405, "Not with this method"),
+        Code.DEAD_LETTER_RESOLVED: Kind(409, "The dead letter was dealt with before"),
+        GatewayCode.DEAD_LETTER_NOT_REPLAYABLE: Kind(409, "Nothing that could be replayed"),
         Code.DUPLICATE_GROUP: Kind(409, "The group's key is on the ledger already"),
         Code.DUPLICATE_WALLET: Kind(409, "The wallet's key is on the ledger already"),
         Code.DUPLICATE_TRANSFER: Kind(409, "The transfer's key is on the ledger already"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 from pydantic.alias_generators import to_camel
 
 Id = Annotated[str, Field(examples=["0198f0a4-2c8e-7d31-9f0e-3a5b8c1d2e4f"])]
@@ -175,6 +175,77 @@ class Command(Schema):
     outcome: CommandOutcome | None = Field(
         None, description="What the synchronous call would have answered; absent while PENDING."
     )
+
+
+class DeadLetterResolution(Schema):
+    actor: str = Field(description="id of the API key that did it")
+    actor_name: str | None = Field(description="what that key is called")
+    resolved: Time
+    command_id: CommandId = Field(description="of the replay, or of the discard")
+    reason: str | None = Field(description="why it was discarded; null for a replay")
+    outcome: CommandOutcome = Field(description="what became of that command")
+
+
+class DeadLetterSummary(Schema):
+    dead_letter_id: Id
+    status: Literal["OPEN", "REPLAYED", "DISCARDED"]
+    created: Time
+    layout: int
+    partition: int
+    reason: str
+    command_id: CommandId | None = Field(description="null where the message cannot be read")
+    type: str | None = Field(
+        description="what the command asks for; null where it cannot be read",
+        examples=["PostTransfer"],
+    )
+    actor: str | None = Field(description="id of the API key that asked")
+    replay_of: Id | None = Field(description="the letter whose replay this was")
+    resolution: DeadLetterResolution | None = Field(description="null while it is open")
+
+
+class DeadLetter(DeadLetterSummary):
+    command: dict[str, Any] | None = Field(description="the command's members by name")
+    message: str | None = Field(description="base64 of what cannot be read")
+    traceback: str | None
+
+
+class DeadLetterPage(Page[DeadLetterSummary]):
+    pass
+
+
+class DeadLetterReason(Schema):
+    reason: str
+    open: int
+    resolved: int
+    first: Time
+    last: Time
+    latest_dead_letter_id: Id
+
+
+class DeadLetterReasonPage(Page[DeadLetterReason]):
+    pass
+
+
+class Replayed(RootModel[Transfer | TransferGroup | Wallet | Reservation]):
+    """What the parked command made."""
+
+
+class ReplayCheck(Schema):
+    dead_letter_id: Id
+    type: str = Field(examples=["PostTransfer"])
+    command: dict[str, Any] = Field(description="what would be sent")
+    would_succeed: bool
+    refusal: Problem | None = Field(description="what it would be refused with now")
+
+
+class ReplayedOrChecked(RootModel[Wallet | ReplayCheck]):
+    """The wallet that was changed; with `dryRun`, what would happen."""
+
+
+class Discarded(Schema):
+    dead_letter_id: Id
+    status: Literal["DISCARDED"]
+    reason: str
 
 
 class Alive(Schema):

@@ -129,7 +129,7 @@ class Transfers:
             " `sessionId` all reservations of that session are released first.",
             success={
                 CREATED: Success("The transfer", Transfer),
-                OK: Success("With `onlyCheck`: it would succeed now", Check),
+                OK: Success("With `onlyCheck`: it would succeed now", Check, decided=False),
             },
             problems=(*_REFUSALS, Code.UNKNOWN_WALLET, Code.SAME_WALLET),
             body=NewTransfer,

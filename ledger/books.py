@@ -15,6 +15,7 @@ from uuid import UUID
 
 from ledger.commands import WalletRef
 from ledger.outcomes import (
+    DeadLetterDiscarded,
     Effect,
     ReservationPlaced,
     ReservationsReleased,
@@ -24,7 +25,7 @@ from ledger.outcomes import (
     WalletCreated,
 )
 from ledger.records import Balance, Release, Reservation, Transfer, Wallet, WalletState
-from ledger.rejections import DUPLICATES, Rejection
+from ledger.rejections import SILENT_ON_KEYS, Rejection
 
 
 class KeySpace(NamedTuple):
@@ -78,6 +79,8 @@ class Books:
     """Transfers that a reversal names."""
     reversed_minor: dict[UUID, int] = field(default_factory=dict)
     """How much of each original has been reversed."""
+    letters: dict[UUID, UUID | None] = field(default_factory=dict)
+    """Dead letters that a command names -> the command that resolved each, None while open."""
 
     def find(self, ref: WalletRef) -> Wallet | None:
         wallet_id = ref.wallet_id or self.wallet_ids.get(ref.external_unique_id or "")
@@ -128,7 +131,7 @@ class Books:
 
     def refuse(self, keys: Iterable[KeySpace], rejection: Rejection) -> None:
         """Make a refusal known to the commands that follow in the batch with one of its keys."""
-        if rejection.code in DUPLICATES:
+        if rejection.code in SILENT_ON_KEYS:
             return
         for key in keys:
             known = self.refusals.get(key)
@@ -160,6 +163,8 @@ class Books:
                 self.reserved[wallet.wallet_id] = 0
             case WalletChanged(state=state):
                 self.wallets[state.wallet.wallet_id] = state.wallet
+            case DeadLetterDiscarded():
+                pass  # ``resolutions.resolve`` closes letters, those of replays too
             case _:
                 assert_never(effect)
 

@@ -16,6 +16,7 @@ from typing import Final, assert_never
 import msgspec
 
 from ledger.outcomes import (
+    DeadLetterDiscarded,
     Outcome,
     ReservationPlaced,
     ReservationsReleased,
@@ -75,6 +76,8 @@ def _result(result: Result) -> object:
             return (result.wallet_id, _releases(result.released))
         case WalletCreated(state=state) | WalletChanged(state=state):
             return _state(state)
+        case DeadLetterDiscarded():
+            return (result.dead_letter_id, result.reason)
         case Rejection():
             # A refusal is stored as this very text, so the text is what is chained.
             return _json.encode(result)

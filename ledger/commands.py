@@ -25,6 +25,7 @@ DESCRIPTION_LENGTH: Final = 200
 EXTERNAL_ID_LENGTH: Final = 200
 NAME_LENGTH: Final = 200
 GROUP_SIZE: Final = 100
+DISCARD_REASON_LENGTH: Final = (1, 500)
 
 WalletKey = Annotated[str, Meta(min_length=6, max_length=100)]
 TransferKey = Annotated[str, Meta(min_length=6, max_length=200)]
@@ -33,6 +34,7 @@ SessionId = Annotated[str, Meta(min_length=6, max_length=100)]
 Description = Annotated[str, Meta(max_length=200)]
 ExternalId = Annotated[str, Meta(min_length=1, max_length=200)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
+DiscardReason = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
 class _Command(
@@ -133,7 +135,7 @@ class ReleaseSession(_Command, frozen=True):
     session_id: SessionId
 
 
-Command = (
+Original = (
     CreateWallet
     | ChangeWallet
     | PostTransfer
@@ -143,6 +145,25 @@ Command = (
     | ReleaseReservation
     | ReleaseSession
 )
+"""What callers ask for; the commands below are about these."""
+
+
+class ReplayDeadLetter(_Command, frozen=True):
+    """A parked command once more, under its own keys. It goes the way of the command itself and
+    ends with its outcome; the letter is resolved with it."""
+
+    dead_letter_id: UUID
+    original: Original
+
+
+class DiscardDeadLetter(_Command, frozen=True):
+    """Resolve a dead letter without doing what it asks for."""
+
+    dead_letter_id: UUID
+    reason: DiscardReason
+
+
+Command = Original | ReplayDeadLetter | DiscardDeadLetter
 
 
 class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):

@@ -5,20 +5,25 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-import asyncpg
 import msgspec
 import uuid_utils.compat
 
+from ledger import lookup
 from ledger.commands import Submission
 from ledger.database import Queries
+from ledger.outcomes import Outcome
 from ledger.rejections import Code, Rejection
 from ledger.sql import DEAD_LETTERS as SQL
 
 #: PostgreSQL keeps no NUL in text.
 _NUL, _SHOWN_NUL = "\x00", "\N{SYMBOL FOR NULL}"
+#: Larger than every id: the newest come first.
+LAST_ID: Final = UUID(int=2**128 - 1)
+
+_SUBMISSION: Final = msgspec.json.Decoder(Submission)
 
 
 class DeadLetter(NamedTuple):
@@ -34,11 +39,33 @@ class DeadLetter(NamedTuple):
     traceback: str | None = None
 
 
+class Resolution(NamedTuple):
+    """How a dead letter was dealt with: the outcome of the command that did it."""
+
+    outcome: Outcome
+    actor_name: str | None
+    """What the actor's API key is called; None where the books have no such key."""
+
+
 class Parked(NamedTuple):
     """A dead letter as it lies in the books."""
 
     letter: DeadLetter
     created: datetime
+    resolution: Resolution | None
+    """None while it is open."""
+
+
+class Reason(NamedTuple):
+    """All dead letters with one reason."""
+
+    reason: str
+    open: int
+    resolved: int
+    first: datetime
+    last: datetime
+    latest_id: UUID
+    """The newest of them."""
 
 
 def of_command(
@@ -82,19 +109,50 @@ async def park(connection: Queries, letters: Sequence[DeadLetter]) -> None:
         await connection.fetch(SQL.park, *letter)
 
 
-async def listed(connection: asyncpg.Connection, limit: int) -> list[Parked]:
-    """The newest ones."""
-    return [_parked(row) for row in await connection.fetch(SQL.list, limit)]
+async def listed(
+    connection: Queries,
+    limit: int,
+    *,
+    before: UUID = LAST_ID,
+    reason: str | None = None,
+    resolved: bool | None = None,
+) -> list[Parked]:
+    """The newest ones whose id is smaller than ``before``, without message and traceback."""
+    rows = await connection.fetch(SQL.list, before, reason, resolved, limit)
+    return await _parked(connection, rows)
 
 
-async def shown(connection: asyncpg.Connection, dead_letter_id: UUID) -> Parked | None:
-    row = await connection.fetchrow(SQL.show, dead_letter_id)
-    return None if row is None else _parked(row)
+async def shown(connection: Queries, dead_letter_id: UUID) -> Parked | None:
+    found = await _parked(connection, await connection.fetch(SQL.show, dead_letter_id))
+    return found[0] if found else None
 
 
-def _parked(row: Any) -> Parked:
-    fields = {name: row[name] for name in DeadLetter._fields}
-    return Parked(DeadLetter(**fields), row["created"])
+async def reasons(connection: Queries, limit: int, *, before: UUID = LAST_ID) -> list[Reason]:
+    """The letters by their reason, by the newest letter of each."""
+    rows = await connection.fetch(SQL.reasons, before, limit)
+    return [Reason(*(row[name] for name in Reason._fields)) for row in rows]
+
+
+def submission_of(letter: DeadLetter) -> Submission | None:
+    """The parked command as it was sent; None where this program cannot read it."""
+    if letter.submission is None:
+        return None
+    try:
+        return _SUBMISSION.decode(letter.submission)
+    except msgspec.DecodeError:
+        return None
+
+
+async def _parked(connection: Queries, rows: Sequence[Any]) -> list[Parked]:
+    resolving = [row["resolved_by"] for row in rows if row["resolved_by"] is not None]
+    outcomes = await lookup.outcomes(connection, resolving)
+    found = []
+    for row in rows:
+        fields = {name: row[name] for name in DeadLetter._fields}
+        outcome = outcomes.get(row["resolved_by"])
+        resolution = None if outcome is None else Resolution(outcome, row["actor_name"])
+        found.append(Parked(DeadLetter(**fields), row["created"], resolution))
+    return found
 
 
 def _reason(error: BaseException) -> str:

@@ -12,17 +12,20 @@ from ledger.commands import (
     ChangeWallet,
     Command,
     CreateWallet,
+    DiscardDeadLetter,
     PlaceReservation,
     PostTransfer,
     PostTransferGroup,
     ReleaseReservation,
     ReleaseSession,
+    ReplayDeadLetter,
     ReverseTransfer,
     Submission,
 )
 from ledger.outcomes import Result
 from ledger.rejections import DUPLICATES, TOO_LATE, Code, Rejection
 from ledger.reservations import decide_release, decide_reservation, decide_session_release
+from ledger.resolutions import decide_discard, letter_of, refuse_letter
 from ledger.reversals import decide_reversal
 from ledger.transfer_groups import decide_group
 from ledger.transfers import decide_transfer
@@ -53,19 +56,26 @@ def decide(
         return TOO_LATE
     if refused is not None:
         return refused
-    result = _apply_rule(submission, books, source)
+    letter_id = letter_of(submission.command)
+    closed = None if letter_id is None else refuse_letter(letter_id, books)
+    if closed is not None:
+        return closed
+    result = _apply_rule(submission.command, submission.command_id, books, source)
     if isinstance(result, Rejection) and result.code in _BEFORE_HISTORY:
         return result
     for key in keys_of(submission.command):
         refusal = books.refusals.get(key)
         # Issued before the refusal that somebody was told: that answer must stay true (rule 7).
         if refusal is not None and submission.issued <= refusal.decided:
+            if letter_id is not None and refusal.rejection.dead_letter_id == letter_id:
+                # Whoever replays a letter has read it: the replay came later, even where the
+                # sender's clock, which may be a little behind, says otherwise.
+                continue
             return refusal.rejection
     return result
 
 
-def _apply_rule(submission: Submission, books: Books, source: Source) -> Result:
-    command, command_id = submission.command, submission.command_id
+def _apply_rule(command: Command, command_id: UUID, books: Books, source: Source) -> Result:
     match command:
         case PostTransfer():
             return decide_transfer(command, books, command_id, source.new_id)
@@ -83,6 +93,10 @@ def _apply_rule(submission: Submission, books: Books, source: Source) -> Result:
             return decide_wallet(command, books, source.new_id, source.new_reference)
         case ChangeWallet():
             return decide_change(command, books)
+        case ReplayDeadLetter(original=original):
+            return _apply_rule(original, command_id, books, source)
+        case DiscardDeadLetter():
+            return decide_discard(command)
         case _:
             assert_never(command)
 
@@ -101,7 +115,9 @@ def keys_of(command: Command) -> Iterable[KeySpace]:
             return (KeySpace(RESERVATIONS, command.external_unique_id),)
         case CreateWallet():
             return (KeySpace(WALLETS, command.external_unique_id),)
-        case ChangeWallet() | ReleaseReservation() | ReleaseSession():
+        case ReplayDeadLetter(original=original):
+            return keys_of(original)
+        case ChangeWallet() | ReleaseReservation() | ReleaseSession() | DiscardDeadLetter():
             return ()
         case _:
             assert_never(command)

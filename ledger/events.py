@@ -12,6 +12,7 @@ from typing import assert_never
 import msgspec
 
 from ledger.outcomes import (
+    DeadLetterDiscarded,
     Outcome,
     ReservationPlaced,
     ReservationsReleased,
@@ -71,7 +72,7 @@ def _facts(result: Result) -> Iterator[tuple[str, Subject]]:
             yield "wallet.created", state
         case WalletChanged(state=state):
             yield "wallet.changed", state
-        case Rejection():
+        case DeadLetterDiscarded() | Rejection():
             return
         case _:
             assert_never(result)

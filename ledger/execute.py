@@ -26,6 +26,7 @@ from ledger.load import Needs, load
 from ledger.outcomes import Outcome
 from ledger.references import new_reference
 from ledger.rejections import Rejection
+from ledger.resolutions import resolve
 from ledger.sql import EXECUTE as SQL
 from ledger.write import Link, Writes
 
@@ -41,6 +42,7 @@ _KEYS: Final = frozenset(
         "wallets_external_unique_id_key",
         "wallets_reference_key",
         "reservations_external_unique_id_key",
+        "dead_letter_resolutions_pkey",
     }
 )
 
@@ -122,7 +124,10 @@ async def _run(
     heads = await lock_heads(connection, fence, {a.partition for a in batch})
     loaded = await load(
         connection,
-        Needs.of(a.submission.command for a in batch if a.refused is None),
+        Needs.of(
+            (a.submission.command for a in batch if a.refused is None),
+            (a.submission.command for a in batch if a.refused is not None),
+        ),
         lock=True,
         command_ids=[a.submission.command_id for a in batch],
         # Later than all before it even where the clock was put back: what a reader was told to be
@@ -136,6 +141,7 @@ async def _run(
             outcome = _decide(assigned, loaded.books, heads[assigned.partition])
             outcomes[outcome.command_id] = outcome
             writes.add(assigned.submission, outcome)
+            writes.resolved += resolve(assigned.submission.command, outcome, loaded.books)
     if writes.outcomes:
         links = _links(writes.outcomes, heads)
         await writes.flush(connection, fence.layout, loaded.books, links)

@@ -25,17 +25,20 @@ from ledger.commands import (
     ChangeWallet,
     Command,
     CreateWallet,
+    DiscardDeadLetter,
     PlaceReservation,
     PostTransfer,
     PostTransferGroup,
     ReleaseReservation,
     ReleaseSession,
+    ReplayDeadLetter,
     ReverseTransfer,
     WalletRef,
 )
 from ledger.database import Queries
 from ledger.records import Reservation
 from ledger.rejections import Rejection
+from ledger.resolutions import letter_of
 from ledger.sql import EXECUTE as SQL
 
 LOCKED = "\n   FOR NO KEY UPDATE"
@@ -56,6 +59,7 @@ class Needs:
     sessions: set[str] = field(default_factory=set)
     releases: set[UUID] = field(default_factory=set)
     originals: set[UUID] = field(default_factory=set)
+    letters: set[UUID] = field(default_factory=set)
     keys: dict[str, set[str]] = field(
         default_factory=lambda: {
             TRANSFERS: set(),
@@ -66,10 +70,12 @@ class Needs:
     )
 
     @classmethod
-    def of(cls, commands: Iterable[Command]) -> Needs:
+    def of(cls, commands: Iterable[Command], refused: Iterable[Command] = ()) -> Needs:
+        """``refused`` are those that no rule decides: their dead letters alone count."""
         needs = cls()
         for command in commands:
             needs._add(command)
+        needs.letters |= {letter for command in refused if (letter := letter_of(command))}
         return needs
 
     def _add(self, command: Command) -> None:
@@ -103,6 +109,11 @@ class Needs:
                 self.sessions.add(command.session_id)
             case ChangeWallet():
                 self._add_wallet(WalletRef(command.wallet_id), funds=True)
+            case ReplayDeadLetter():
+                self.letters.add(command.dead_letter_id)
+                self._add(command.original)
+            case DiscardDeadLetter():
+                self.letters.add(command.dead_letter_id)
             case _:
                 assert_never(command)
 
@@ -164,6 +175,9 @@ async def load(
         books.originals = await lookup.transfers(connection, list(needs.originals))
         rows = await connection.fetch(SQL.reversed, list(needs.originals))
         books.reversed_minor = {row["reversal_of"]: row["amount_minor"] for row in rows}
+    if needs.letters:
+        rows = await connection.fetch(SQL.letters, list(needs.letters))
+        books.letters = {row["dead_letter_id"]: row["command_id"] for row in rows}
     return Loaded(books, decided)
 
 

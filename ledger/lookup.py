@@ -16,6 +16,7 @@ import msgspec
 
 from ledger.database import Queries
 from ledger.outcomes import (
+    DeadLetterDiscarded,
     Outcome,
     ReservationPlaced,
     ReservationsReleased,
@@ -55,6 +56,12 @@ class ReleaseDetail(msgspec.Struct, frozen=True):
     """What a released reservation's row does not say: the wallet that was named."""
 
     wallet_id: UUID
+
+
+class DiscardDetail(msgspec.Struct, frozen=True):
+    """Why a dead letter was discarded."""
+
+    reason: str
 
 
 async def wallets(connection: Queries, ids: Sequence[UUID]) -> dict[UUID, WalletState]:
@@ -205,7 +212,7 @@ class _Records:
     group_keys: dict[UUID, str | None]
 
 
-Detail = Rejection | WalletState | GroupDetail | ReleaseDetail
+Detail = Rejection | WalletState | GroupDetail | ReleaseDetail | DiscardDetail
 
 _DETAIL: dict[str, type[Detail]] = {
     "Rejection": Rejection,
@@ -213,6 +220,7 @@ _DETAIL: dict[str, type[Detail]] = {
     "WalletChanged": WalletState,
     "TransferGroupPosted": GroupDetail,
     "ReservationsReleased": ReleaseDetail,
+    "DeadLetterDiscarded": DiscardDetail,
 }
 
 
@@ -235,6 +243,8 @@ def _result(row: Row, detail: Detail | None, records: _Records) -> Result:
             return WalletChanged(detail)
         case "ReservationsReleased", ReleaseDetail(wallet_id=wallet_id):
             return ReservationsReleased(wallet_id, records.releases.get(subject_id, ()))
+        case "DeadLetterDiscarded", DiscardDetail(reason=reason):
+            return DeadLetterDiscarded(subject_id, reason)
         case "TransferGroupPosted", GroupDetail(transfers=ids):
             return TransferGroupPosted(
                 group_id=subject_id,

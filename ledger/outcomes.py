@@ -42,6 +42,11 @@ class ReservationsReleased(_Result, frozen=True):
     released: tuple[Release, ...]
 
 
+class DeadLetterDiscarded(_Result, frozen=True):
+    dead_letter_id: UUID
+    reason: str
+
+
 Effect = (
     WalletCreated
     | WalletChanged
@@ -49,6 +54,7 @@ Effect = (
     | TransferGroupPosted
     | ReservationPlaced
     | ReservationsReleased
+    | DeadLetterDiscarded
 )
 
 Result = Effect | Rejection

@@ -17,6 +17,9 @@ class Code(StrEnum):
     DEADLINE_EXCEEDED = "deadline-exceeded"
     INVALID_REQUEST = "invalid-request"
     INVALID_AMOUNT = "invalid-amount"
+    DEAD_LETTER_NOT_FOUND = "dead-letter-not-found"
+    DEAD_LETTER_RESOLVED = "dead-letter-resolved"
+    """The letter was replayed or discarded before; its command was not looked at."""
     DUPLICATE_GROUP = "duplicate-group"
     DUPLICATE_WALLET = "duplicate-wallet"
     DUPLICATE_TRANSFER = "duplicate-transfer"
@@ -64,6 +67,10 @@ DUPLICATES: Final = frozenset(
         Code.DUPLICATE_RESERVATION,
     }
 )
+
+#: Not remembered against the keys of a command. A replay that its letter refused says nothing about
+#: them: the caller's own attempts must not meet that answer.
+SILENT_ON_KEYS: Final = DUPLICATES | {Code.DEAD_LETTER_NOT_FOUND, Code.DEAD_LETTER_RESOLVED}
 
 #: The word on every command that its deadline passed by, recorded or not.
 TOO_LATE: Final = Rejection(

@@ -13,8 +13,9 @@ from ledger.books import Books, KeySpace, Position
 from ledger.commands import Submission
 from ledger.database import Queries
 from ledger.decide import keys_of
-from ledger.lookup import GroupDetail, ReleaseDetail
+from ledger.lookup import DiscardDetail, GroupDetail, ReleaseDetail
 from ledger.outcomes import (
+    DeadLetterDiscarded,
     Outcome,
     ReservationPlaced,
     ReservationsReleased,
@@ -24,7 +25,7 @@ from ledger.outcomes import (
     WalletCreated,
 )
 from ledger.records import Reservation, Transfer, Wallet
-from ledger.rejections import DUPLICATES, Rejection
+from ledger.rejections import SILENT_ON_KEYS, Rejection
 from ledger.sql import EXECUTE as SQL
 
 _json = msgspec.json.Encoder()
@@ -56,6 +57,8 @@ class Writes:
     released: list[tuple[UUID, UUID]] = field(default_factory=list)
     refused: dict[KeySpace, tuple[int, int]] = field(default_factory=dict)
     """Key -> partition and number of the outcome that refused it last."""
+    resolved: list[tuple[UUID, UUID]] = field(default_factory=list)
+    """Dead letters, each with the command that resolved it."""
 
     def add(self, submission: Submission, outcome: Outcome) -> None:
         subject_id, detail = self._add_result(submission, outcome)
@@ -88,8 +91,10 @@ class Writes:
             case WalletChanged(state=state):
                 self.changed[state.wallet.wallet_id] = state.wallet
                 return state.wallet.wallet_id, state
+            case DeadLetterDiscarded(dead_letter_id=dead_letter_id, reason=reason):
+                return dead_letter_id, DiscardDetail(reason)
             case Rejection() as rejection:
-                if rejection.code not in DUPLICATES:
+                if rejection.code not in SILENT_ON_KEYS:
                     self.refused |= {
                         key: (outcome.partition, outcome.number)
                         for key in keys_of(submission.command)
@@ -122,6 +127,8 @@ class Writes:
         if self.refused:
             rows = [(*key, *outcome) for key, outcome in sorted(self.refused.items())]
             await connection.fetch(SQL.refuse_keys, *_columns(rows), at)
+        if self.resolved:
+            await connection.fetch(SQL.resolve_letters, *_columns(self.resolved))
         await connection.fetch(
             SQL.post,
             *_transfer_columns(self.transfers),

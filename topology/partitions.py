@@ -14,11 +14,13 @@ from ledger.commands import (
     ChangeWallet,
     Command,
     CreateWallet,
+    DiscardDeadLetter,
     PlaceReservation,
     PostTransfer,
     PostTransferGroup,
     ReleaseReservation,
     ReleaseSession,
+    ReplayDeadLetter,
     ReverseTransfer,
     WalletRef,
 )
@@ -48,6 +50,10 @@ def _lane_key(command: Command) -> bytes:
             return wallet_id.bytes
         case CreateWallet(external_unique_id=external_unique_id):
             return external_unique_id.encode()
+        case ReplayDeadLetter(original=original):
+            return _lane_key(original)
+        case DiscardDeadLetter(dead_letter_id=dead_letter_id):
+            return dead_letter_id.bytes
         case _:
             assert_never(command)
 

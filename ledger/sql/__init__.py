@@ -37,12 +37,14 @@ class Execute(_Statements):
     reservations: str
     facts: str
     reversed: str
+    letters: str
     create_wallets: str
     change_wallets: str
     place_reservations: str
     release_reservations: str
     create_groups: str
     refuse_keys: str
+    resolve_letters: str
     post: str
 
 
@@ -104,6 +106,7 @@ class DeadLetters(_Statements):
     park: str
     list: str
     show: str
+    reasons: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -146,6 +149,7 @@ class Audit(_Statements):
     outcomes_have_their_movement: str
     releases_have_their_cause: str
     wallets_are_as_last_recorded: str
+    resolutions_have_their_outcome: str
     outcomes_are_numbered: str
     heads_stand_at_the_end: str
 

@@ -183,6 +183,26 @@ SELECT w.wallet_id
     OR coalesce((o.said ->> 'metadata')::jsonb, '{}') <> coalesce(w.metadata::jsonb, '{}')
  LIMIT $1::integer
 
+-- name: resolutions_have_their_outcome
+-- A dead letter is resolved by a discard that names it, or by a replay that was decided; and every
+-- discard has resolved its letter.
+SELECT r.dead_letter_id
+  FROM dead_letter_resolutions r
+  LEFT JOIN dead_letters d ON d.dead_letter_id = r.dead_letter_id
+  LEFT JOIN outcomes o ON o.command_id = r.command_id
+ WHERE d.dead_letter_id IS NULL OR o.command_id IS NULL
+    OR (o.kind = 'DeadLetterDiscarded' AND o.subject_id IS DISTINCT FROM r.dead_letter_id)
+    OR (o.kind = 'Rejection'
+        AND o.detail ->> 'code' IN ('unavailable', 'deadline-exceeded', 'dead-letter-not-found',
+                                    'dead-letter-resolved'))
+UNION ALL
+SELECT o.subject_id
+  FROM outcomes o
+ WHERE o.kind = 'DeadLetterDiscarded'
+   AND NOT EXISTS (SELECT FROM dead_letter_resolutions r
+                    WHERE r.dead_letter_id = o.subject_id AND r.command_id = o.command_id)
+ LIMIT $1::integer
+
 -- name: outcomes_are_numbered
 -- Per partition 1, 2, 3 … up to its head, decided in the order of their numbers.
 SELECT partition, number

@@ -84,6 +84,15 @@ SELECT reversal_of, sum(amount_minor)::bigint AS amount_minor
  WHERE reversal_of = ANY ($1::uuid[])
  GROUP BY reversal_of
 
+-- name: letters
+-- The dead letters that commands name, and what resolved them. Two that race for one are told apart
+-- by its primary key.
+-- $1 uuid[] dead letter ids
+SELECT d.dead_letter_id, r.command_id
+  FROM dead_letters d
+  LEFT JOIN dead_letter_resolutions r USING (dead_letter_id)
+ WHERE d.dead_letter_id = ANY ($1::uuid[])
+
 -- name: create_wallets
 -- New wallets, empty.
 -- $1 uuid[] ids, $2 text[] external ids, $3 text[] references, $4 text[] types, $5 text[]
@@ -150,6 +159,14 @@ SELECT k.space, k.key, k.partition, k.number, $5::timestamptz
     ON CONFLICT (space, key) DO UPDATE
    SET partition = excluded.partition, number = excluded.number, decided = excluded.decided
  WHERE refused_keys.decided <= excluded.decided
+
+-- name: resolve_letters
+-- Dead letters that replays and discards resolved.
+-- $1 uuid[] dead letter ids, $2 uuid[] commands
+INSERT INTO dead_letter_resolutions (dead_letter_id, command_id)
+SELECT r.dead_letter_id, r.command_id
+  FROM unnest($1::uuid[], $2::uuid[]) AS r (dead_letter_id, command_id)
+ ORDER BY r.dead_letter_id
 
 -- name: post
 -- Transfers with both entries, the balances they leave, outcomes, chain links and heads: all in one

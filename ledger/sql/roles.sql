@@ -7,7 +7,8 @@ REVOKE ALL ON ALL TABLES IN SCHEMA sov FROM sov_writer, sov_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA sov TO sov_writer, sov_reader;
 
 GRANT INSERT ON sov.wallets, sov.transfers, sov.entries, sov.transfer_groups, sov.reservations,
-                sov.outcomes, sov.refused_keys, sov.chain, sov.dead_letters
+                sov.outcomes, sov.refused_keys, sov.chain, sov.dead_letters,
+                sov.dead_letter_resolutions
    TO sov_writer;
 GRANT UPDATE (status, minimum_minor, balance_minor, last_sequence, last_entry, name, metadata)
    ON sov.wallets TO sov_writer;

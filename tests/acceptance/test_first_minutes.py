@@ -96,7 +96,7 @@ async def test_a_second_up_changes_nothing(home: Mapping[str, str]) -> None:
 
 
 async def test_there_are_no_dead_letters(home: Mapping[str, str]) -> None:
-    assert "no dead letters" in await sov(home, "dead-letters", "list")
+    assert "no open dead letters" in await sov(home, "dead-letters", "list")
 
 
 async def test_down_leaves_nothing_running_and_the_books_survive(tmp_path: Path) -> None:

@@ -10,12 +10,16 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
+from aio_pika import Message
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.acceptance.conftest import System
+from tests.polling import eventually
+from tests.servers import Servers
 from tests.unit.gateway_calls import Bench
+from topology import connections, names
 
 EXAMPLES = 25
 
@@ -32,7 +36,7 @@ class Known:
 
 
 @pytest.fixture(scope="module")
-async def known(system: System) -> AsyncIterator[Known]:
+async def known(system: System, servers: Servers) -> AsyncIterator[Known]:
     headers = system.headers("operator")
     async with httpx.AsyncClient(base_url=system.url, headers=headers) as http:
         wallets = {}
@@ -54,6 +58,7 @@ async def known(system: System) -> AsyncIterator[Known]:
         }
         path = f"/v1/wallets/{wallets['openapi-target']}/reservations"
         reservation = (await http.post(path, json=body)).json()
+        letter = await unreadable(servers, http)
         yield Known(
             system.url,
             headers,
@@ -62,8 +67,24 @@ async def known(system: System) -> AsyncIterator[Known]:
                 "transferId": transfer["transferId"],
                 "commandId": transfer["commandId"],
                 "reservationId": reservation["reservationId"],
+                "deadLetterId": letter,
             },
         )
+
+
+async def unreadable(servers: Servers, http: httpx.AsyncClient) -> str:
+    """A dead letter: that of a message which no consumer can read."""
+    broker = await connections.connect(servers.amqp_url, "tests")
+    channel = await connections.confirmed_channel(broker)
+    await channel.default_exchange.publish(Message(b"unreadable"), names.command_queue(1, 0))
+    await connections.close(channel)
+    await connections.close(broker)
+
+    async def parked() -> list[dict[str, str]]:
+        answer = await http.get("/v1/dead-letters", params={"resolved": "false"})
+        return [letter for letter in answer.json()["items"] if letter["type"] is None]
+
+    return (await eventually(parked))[0]["deadLetterId"]
 
 
 async def test_what_is_served_is_what_is_tested(system: System) -> None:

@@ -6,16 +6,20 @@ from collections.abc import AsyncIterator
 from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import asyncpg
 import pytest
 
+from ledger import dead_letters
 from ledger.audit import audit
 from ledger.commands import (
     ChangeWallet,
     CreateWallet,
+    DiscardDeadLetter,
     PostTransferGroup,
     ReleaseReservation,
+    ReplayDeadLetter,
     ReverseTransfer,
 )
 from ledger.database import connect_owner
@@ -71,6 +75,9 @@ BREAKS = {
          WHERE external_unique_id = 'hold-0001'""",
     "wallets-are-as-last-recorded": """
         UPDATE wallets SET name = 'Mallory' WHERE external_unique_id = 'bob-0001'""",
+    "resolutions-have-their-outcome": """
+        DELETE FROM dead_letter_resolutions WHERE command_id IN
+               (SELECT command_id FROM outcomes WHERE kind = 'DeadLetterDiscarded')""",
     "outcomes-are-numbered": """
         DELETE FROM outcomes WHERE number = 1""",
     "heads-stand-at-the-end": """
@@ -87,6 +94,8 @@ REWRITES = {
                      WHERE kind = 'Rejection'""",
     "a session": """UPDATE reservations SET description = 'rent'
                      WHERE external_unique_id = 'hold-0003'""",
+    "a discard": """UPDATE outcomes SET detail = '{"reason":"never mind"}'
+                     WHERE kind = 'DeadLetterDiscarded'""",
     "a link": "UPDATE chain SET hash = sha256(hash) WHERE first_number = 1",
     "an event number": "UPDATE outcomes SET first_event = first_event + 1 WHERE number = 1",
     "a release": """UPDATE reservations SET released = NULL, released_by = NULL
@@ -122,6 +131,32 @@ async def furnish(ledger: Ledger) -> None:
         ChangeWallet(closed, WalletStatus.CLOSED),
         transfer(alice, bob, "9999", "refused-1"),
     )
+    await ledger.run(
+        ReplayDeadLetter(await letter(ledger), transfer(alice, bob, "1", "replay-01")),
+        DiscardDeadLetter(await letter(ledger), "paid by hand"),
+    )
+
+
+async def letter(ledger: Ledger) -> UUID:
+    parked = dead_letters.of_message(1, 0, b"", ValueError("unreadable"))
+    await dead_letters.park(ledger.connection, [parked])
+    return parked.dead_letter_id
+
+
+#: Resolutions that no writer of ours makes.
+FALSE_RESOLUTIONS = {
+    "of a letter that there is not": """
+        INSERT INTO dead_letter_resolutions
+        SELECT gen_random_uuid(), command_id FROM outcomes WHERE kind = 'WalletCreated' LIMIT 1""",
+    "by a command that there is not": """
+        UPDATE dead_letter_resolutions SET command_id = gen_random_uuid()
+         WHERE command_id IN (SELECT command_id FROM outcomes WHERE kind = 'TransferPosted')""",
+    "by the discard of another": """
+        UPDATE outcomes SET subject_id = gen_random_uuid() WHERE kind = 'DeadLetterDiscarded'""",
+    "by a replay that nobody decided": """
+        UPDATE outcomes SET kind = 'Rejection', detail = '{"code":"deadline-exceeded"}'
+         WHERE kind = 'TransferPosted'""",
+}
 
 
 async def broken_rules(dsn: str) -> set[str]:
@@ -146,6 +181,13 @@ async def test_a_broken_rule_is_found(servers: Servers, furnished: str, rule: st
     async with databases.copied(servers, furnished, audited=False) as database:
         await tamper(database.owner, BREAKS[rule])
         assert rule in await broken_rules(database.owner)
+
+
+@pytest.mark.parametrize("what", FALSE_RESOLUTIONS)
+async def test_a_false_resolution_is_found(servers: Servers, furnished: str, what: str) -> None:
+    async with databases.copied(servers, furnished, audited=False) as database:
+        await tamper(database.owner, FALSE_RESOLUTIONS[what])
+        assert "resolutions-have-their-outcome" in await broken_rules(database.owner)
 
 
 @pytest.mark.parametrize("what", REWRITES)

@@ -65,7 +65,9 @@ async def outcome_of(database: Database, command: Submission) -> Outcome:
 async def parked(database: Database) -> list[dead_letters.Parked]:
     connection = await connect_owner(database.owner)
     try:
-        return await dead_letters.listed(connection, 100)
+        listed = await dead_letters.listed(connection, 100)
+        shown = [await dead_letters.shown(connection, p.letter.dead_letter_id) for p in listed]
+        return [parked for parked in shown if parked is not None]
     finally:
         await connection.close()
 

@@ -97,6 +97,10 @@ def test_migrations_are_numbered_from_one() -> None:
         "DELETE FROM reservations",
         "UPDATE reservations SET amount_minor = 1",
         "DELETE FROM heads",
+        "UPDATE dead_letters SET reason = 'x'",
+        "DELETE FROM dead_letters",
+        "UPDATE dead_letter_resolutions SET command_id = gen_random_uuid()",
+        "DELETE FROM dead_letter_resolutions",
         "UPDATE api_keys SET scopes = '{operator}'",
         "INSERT INTO api_keys VALUES ('x')",
         "TRUNCATE entries",
@@ -117,6 +121,7 @@ async def test_the_writer_cannot_rewrite_the_books(database: Database, statement
     "statement",
     [
         "INSERT INTO dead_letters VALUES (gen_random_uuid(), 1, 1, now(), 'x')",
+        "INSERT INTO dead_letter_resolutions VALUES (gen_random_uuid(), gen_random_uuid())",
         "UPDATE wallets SET balance_minor = 1",
         "UPDATE heads SET epoch = 1",
         "SELECT FROM wallets FOR UPDATE",

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from gateway import schemas
 from gateway.answers import Answers
 from ledger.outcomes import (
+    DeadLetterDiscarded,
     ReservationPlaced,
     ReservationsReleased,
     Result,
@@ -87,6 +88,7 @@ SUCCESSES: list[tuple[Result, int, str | None, type[BaseModel] | None]] = [
         schemas.Reservation,
     ),
     (ReservationsReleased(wallet_id(1), ()), 204, None, None),
+    (DeadLetterDiscarded(UUID(int=5), "paid by hand"), 200, None, schemas.Discarded),
 ]
 
 

@@ -33,6 +33,11 @@ SCOPES = """
     GET    | /v1/wallets/{walletId}/reservations/{reservationId}  | batch eclipse operator reader
     DELETE | /v1/wallets/{walletId}/reservations/{reservationId}  | eclipse operator
     GET    | /v1/commands/{commandId}                             | batch eclipse operator reader
+    GET    | /v1/dead-letters                                     | operator
+    GET    | /v1/dead-letters/reasons                             | operator
+    GET    | /v1/dead-letters/{deadLetterId}                      | operator
+    POST   | /v1/dead-letters/{deadLetterId}/replays              | operator
+    POST   | /v1/dead-letters/{deadLetterId}/discards             | operator
     GET    | /metrics                                             | batch eclipse operator reader
     GET    | /healthz                                             |
     GET    | /readyz                                              |

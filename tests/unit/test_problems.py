@@ -55,6 +55,9 @@ CONTRACT = """
 
     malformed-http            | 400
     head-too-large            | 431
+    dead-letter-not-found     | 404
+    dead-letter-resolved      | 409
+    dead-letter-not-replayable | 409
 """
 
 EXCEPTIONS = [

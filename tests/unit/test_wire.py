@@ -15,17 +15,20 @@ from ledger.commands import (
     ChangeWallet,
     Command,
     CreateWallet,
+    DiscardDeadLetter,
     PlaceReservation,
     PostTransfer,
     PostTransferGroup,
     ReleaseReservation,
     ReleaseSession,
+    ReplayDeadLetter,
     ReverseTransfer,
     Submission,
     WalletRef,
 )
 from ledger.deployment import Layout
 from ledger.outcomes import (
+    DeadLetterDiscarded,
     Outcome,
     ReservationPlaced,
     ReservationsReleased,
@@ -81,6 +84,12 @@ COMMANDS: list[tuple[Command, int]] = [
     (CreateWallet("wallet-9", "ZAR"), 7),
 ]
 
+#: Later additions: the vectors of what came before stay as they are.
+DEAD_LETTERS: list[tuple[Command, int]] = [
+    (ReplayDeadLetter(THREE, TRANSFER), 1),
+    (DiscardDeadLetter(THREE, "paid by hand"), 6),
+]
+
 POSTED = Transfer(
     transfer_id=THREE,
     command_id=ONE,
@@ -118,7 +127,9 @@ OUTCOMES = [
 
 
 @pytest.mark.parametrize(
-    ("command", "partition"), COMMANDS, ids=[type(c).__name__ for c, _ in COMMANDS]
+    ("command", "partition"),
+    COMMANDS + DEAD_LETTERS,
+    ids=[type(c).__name__ for c, _ in COMMANDS + DEAD_LETTERS],
 )
 def test_a_command_keeps_its_partition(command: Command, partition: int) -> None:
     assert partition_of(command, EIGHT) == partition
@@ -169,6 +180,15 @@ def test_command_messages_are_read_back() -> None:
     assert hashlib.sha256(body).hexdigest()[:16] == "8605d1e80bfdd1b4"
 
 
+def test_commands_about_dead_letters_are_read_back() -> None:
+    submissions = tuple(
+        Submission(TWO, MOMENT, MOMENT, "key-1", command, None) for command, _ in DEAD_LETTERS
+    )
+    body = encode_commands(1, MOMENT, None, map(encode_submission, submissions))
+    assert decode_commands(body).submissions == submissions
+    assert hashlib.sha256(body).hexdigest()[:16] == "da59cd1f9dae4878"
+
+
 def test_outcome_messages_are_read_back() -> None:
     body = encode_outcomes(OUTCOMES)
     assert decode_outcomes(body) == tuple(OUTCOMES)
@@ -197,6 +217,12 @@ def test_what_cannot_be_read_is_malformed(body: bytes) -> None:
 
 def test_the_chain_is_what_it_always_was() -> None:
     assert chain.link(chain.GENESIS, OUTCOMES).hex()[:16] == "9967ca60f35a0d3d"
+
+
+def test_a_discard_has_its_place_in_the_chain() -> None:
+    discarded = Outcome(ONE, 3, 1, MOMENT, DeadLetterDiscarded(THREE, "paid by hand"), "key-1")
+    assert decode_outcomes(encode_outcomes([discarded])) == (discarded,)
+    assert chain.link(chain.GENESIS, [discarded]).hex()[:16] == "0f14e154c0c913da"
 
 
 def test_the_chain_notices_every_field() -> None:
