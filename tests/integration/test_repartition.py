@@ -170,7 +170,8 @@ async def test_a_paused_partition_takes_nothing_and_applies_nothing_until_resume
         # What waits already: one whose deadline passes meanwhile, one that has time.
         now = (await reads.times(owner)).now
         short = _submission(command, partition, now + SECOND)
-        long = _submission(command, partition, now + 60 * SECOND)
+        another = transfer(alice, bob, "1", "key-000002")
+        long = _submission(another, partition, now + 60 * SECOND)
         await publish(broker, partition, message(short, long))
         other = next(
             c
