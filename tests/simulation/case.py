@@ -62,7 +62,7 @@ class Case:
         )
 
     def writes(self) -> Iterator[Operation]:
-        return (op for op in self.history.operations if not op.is_read)
+        return self.history.writes()
 
     def users_of_key(self, key: str) -> list[UUID]:
         """The commands that used the key up: one, in sound books."""
@@ -75,11 +75,10 @@ class Case:
         names |= self._refused.get((outcome.partition, outcome.number), set())
         details = outcome.details
         for space in ("transfer", "reservation", "wallet"):
-            used = details.get(space) or {}
+            used = details.get(space)
             # A wallet's record lies inside its state.
-            used = used.get("wallet", used)
-            if "external_unique_id" in used:
-                names.add(used["external_unique_id"])
+            if isinstance(used, dict):
+                names.add(used.get("wallet", used).get("external_unique_id", ""))
         if "group_id" in details:
             names |= {
                 group.external_unique_id or ""

@@ -159,6 +159,17 @@ def unknown_contradicts_key(t: Town) -> None:
     operation(t, "nobody-knew").by_key = Settled(False, "absent", 0.0)
 
 
+def told_differently_later(t: Town) -> None:
+    first = operation(t, "alice-to-bob")
+    body = {**(first.answer or {}), "amount": "29.99"}
+    first.by_command = Settled(True, "APPLIED", 0.0, 201, body)
+
+
+def refused_later_what_was_applied(t: Town) -> None:
+    first = operation(t, "alice-to-bob")
+    first.by_command = Settled(False, "EXPIRED", 0.0, 504, first.answer)
+
+
 def applied_after_found_absent(t: Town) -> None:
     t.post("never-came", BOB, ALICE, 100)
 
@@ -297,6 +308,8 @@ CORRUPTIONS: list[tuple[Callable[[Town], None], str]] = [
     (unknown_never_settled, "unknown-was-settled"),
     (unknown_told_expired, "command-agrees-with-books"),
     (unknown_contradicts_key, "command-agrees-with-key"),
+    (told_differently_later, "later-word-is-the-first"),
+    (refused_later_what_was_applied, "later-word-is-the-first"),
     (applied_after_found_absent, "key-agrees-with-books"),
     (present_but_not_in_books, "key-agrees-with-books"),
     (applied_after_503, "from-nowhere"),

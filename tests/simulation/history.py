@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -52,6 +52,9 @@ class Settled:
     applied: bool
     word: str
     monotonic_s: float
+    status: int | None = None
+    body: Mapping[str, Any] | None = None
+    """Status and body that ``/v1/commands`` says the call was, or would have been, answered."""
 
 
 @dataclass(slots=True)
@@ -143,6 +146,9 @@ class History:
         _complete(operation)
         operation.error = f"{type(error).__name__}: {error}"
         operation.heard = Heard.UNKNOWN
+
+    def writes(self) -> Iterator[Operation]:
+        return (operation for operation in self.operations if not operation.is_read)
 
     def write(self, path: Path) -> None:
         """As NDJSON, one call a line."""

@@ -112,6 +112,8 @@ def what_was_unknown_has_one_truth(case: Case) -> Iterator[Finding]:
         if operation.heard is not Heard.UNKNOWN:
             continue
         by_command, by_key = operation.by_command, operation.by_key
+        if operation.key is None and operation.command_id is None:
+            continue  # a release without an answer: there is nothing to ask with
         if by_command is None and by_key is None:
             yield Finding(Wrong.ANSWER, "unknown-was-settled", told(operation))
             continue
@@ -128,6 +130,26 @@ def what_was_unknown_has_one_truth(case: Case) -> Iterator[Finding]:
         elif by_command is not None and by_key is not None and by_command.applied > by_key.applied:
             detail = f"{told(operation)}: {by_command}, {by_key}"
             yield Finding(Wrong.ANSWER, "command-agrees-with-key", detail)
+
+
+def later_words_are_the_first(case: Case) -> Iterator[Finding]:
+    """A call that had its final answer gets the same one when its command is asked about later."""
+    for operation in case.writes():
+        later = operation.by_command
+        if later is None or operation.heard is Heard.UNKNOWN:
+            continue
+        same = (later.status, _lasting(later.body)) == (
+            operation.status,
+            _lasting(operation.answer),
+        )
+        if not same:
+            detail = f"{told(operation)}: {later}, first {operation.answer}"
+            yield Finding(Wrong.ANSWER, "later-word-is-the-first", detail)
+
+
+def _lasting(answer: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """What of an answer must be the same for ever: all but the trace of the call that asked."""
+    return {name: value for name, value in (answer or {}).items() if name != "traceId"}
 
 
 def _key_agrees(case: Case, operation: Operation, by_key: Settled) -> bool:
@@ -218,6 +240,7 @@ RULES = (
     what_was_promised_is_there,
     what_was_refused_moved_nothing,
     what_was_unknown_has_one_truth,
+    later_words_are_the_first,
     nothing_came_from_nowhere,
     duplicates_show_the_original,
     no_answer_was_a_defect,
