@@ -136,9 +136,9 @@ class Settler:
             return None
         if again.code in _DUPLICATES:
             return Settled(True, str(again.code), asked_s)
-        if again.heard is Heard.OK or again.command_id is not None:
+        if again.heard is Heard.OK or (again.status in range(400, 500) and again.command_id):
             return Settled(False, again.code or "absent", asked_s)
-        return None  # 503: not accepted, so it says nothing
+        return None  # not accepted, or too late to look at the key: it says nothing
 
     def _count(self, operation: Operation) -> None:
         if operation.heard is Heard.UNKNOWN:

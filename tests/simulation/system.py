@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import signal
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -56,13 +58,24 @@ class System:
         snapshot = state.read(self.home.state_file)
         return snapshot is not None and snapshot.ready and not snapshot.is_stale
 
-    async def books_hold(self) -> bool:
-        """What ``./sov verify`` says."""
-        try:
-            said = json.loads(await sov(self.environment, "verify", "--json"))
-        except AssertionError:  # it ended with another code than 0
-            return False
-        return bool(said["holds"])
+    async def broken_rules(self) -> list[str]:
+        """What ``./sov verify`` finds: rules with their first offenders, or why it said nothing."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "cli", "verify", "--json"),
+            env=dict(self.environment),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        if not out:
+            return [f"exit code {process.returncode}: {err.decode(errors='replace')[-500:]}"]
+        said = json.loads(out)
+        broken = [
+            f"{rule['rule']}: {rule['offenders']}" for rule in said["rules"] if not rule["holds"]
+        ]
+        if process.returncode != 0 and not broken:
+            broken.append(f"exit code {process.returncode}")
+        return broken
 
     def save_logs(self, folder: Path) -> None:
         shutil.copytree(self.home.log_folder, folder / "log", dirs_exist_ok=True)
@@ -91,8 +104,8 @@ async def brought_up() -> AsyncIterator[System]:
 
 
 def _processes_of(home: Home, name: str) -> list[ProcessId]:
-    """By the mark that they carry; PostgreSQL's backends write their title over it, and are known by
-    the folder that they work in."""
+    """By the mark that they carry; PostgreSQL's backends write their title over it, and are known
+    by the folder that they work in."""
     place = home.kept.place(name)
     if place is None:
         return []

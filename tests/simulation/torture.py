@@ -82,7 +82,7 @@ class Run:
             settled_after_s=self.settler.settled_after_s,
             never_settled=never_settled,
             findings=await audit_books(self.history, self._system.database_url),
-            verified=await self._system.books_hold(),
+            broken_rules=await self._system.broken_rules(),
         )
 
     async def _found_town(self) -> tuple[World, Probe]:
