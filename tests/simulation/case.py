@@ -69,8 +69,8 @@ class Case:
         return self._users.get(key, [])
 
     def names_of(self, outcome: OutcomeRow) -> set[str]:
-        """The keys that the outcome's command named, as far as the books tell; empty text for a
-        release, which names none."""
+        """The keys that the outcome's command named; empty text for a release, which names none.
+        Nothing for a refusal of a key that was refused again later: the books keep the last."""
         names = {key for key, users in self._users.items() if outcome.command_id in users}
         names |= self._refused.get((outcome.partition, outcome.number), set())
         details = outcome.details
@@ -85,7 +85,7 @@ class Case:
                 for group in self.rows.groups
                 if str(group.group_id) == details["group_id"]
             }
-        return names or {""}
+        return names or ({""} if outcome.kind != "Rejection" else set())
 
 
 def _users_of_keys(rows: Rows) -> dict[str, list[UUID]]:

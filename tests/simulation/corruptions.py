@@ -188,6 +188,14 @@ def refused_after_503(t: Town) -> None:
     t.history.operations.pop()
 
 
+def refused_for_nobody(t: Town) -> None:
+    """Three refusals without a key, where at most one call could have been refused unheard."""
+    for key in ("one", "two", "three"):
+        t.refused(key, BOB, ALICE, 1, "insufficient-funds")
+        t.history.operations.pop()
+        t.rows.refused_keys.pop()
+
+
 def duplicate_shows_another(t: Town) -> None:
     shown = next(op for op in t.history.operations if op.code == "duplicate-transfer")
     shown.answer = {
@@ -314,6 +322,7 @@ CORRUPTIONS: list[tuple[Callable[[Town], None], str]] = [
     (present_but_not_in_books, "key-agrees-with-books"),
     (applied_after_503, "from-nowhere"),
     (refused_after_503, "from-nowhere"),
+    (refused_for_nobody, "from-nowhere"),
     (duplicate_shows_another, "duplicate-as-told"),
     (duplicate_compares_falsely, "duplicate-as-told"),
     (gateway_broke, "internal"),

@@ -174,11 +174,14 @@ def nothing_came_from_nowhere(case: Case) -> Iterator[Finding]:
             for name in _names_of(operation):
                 silent[name].append(operation.number)
     explained: set[int] = set()
-    for outcome in case.rows.outcomes:
-        if outcome.command_id in case.known:
-            continue
-        names = case.names_of(outcome)
-        callers = [n for name in sorted(names) for n in silent[name] if n not in explained]
+    strangers = [
+        (o, case.names_of(o)) for o in case.rows.outcomes if o.command_id not in case.known
+    ]
+    # Those without a name may be anybody's: they get what the others leave.
+    for outcome, names in sorted(strangers, key=lambda each: not each[1]):
+        callers = [
+            n for name in sorted(names or silent) for n in silent[name] if n not in explained
+        ]
         if not callers:
             detail = f"{outcome.kind} {outcome.command_id} {sorted(names)} {outcome.detail}"
             wrong = Wrong.ANSWER if outcome.kind == "Rejection" else Wrong.DOUBLED
