@@ -47,7 +47,8 @@ class Client:
         self._name, self._rng, self._caller = name, rng, caller
         self._world, self._settler = world, settler
         self._choices: dict[Callable[[], Awaitable[Operation | None]], int] = {
-            self._transfer: 30,
+            self._transfer: 25,
+            self._pay_out: 6,
             self._fund: 3,
             self._reserve: 12,
             self._session_transfer: 9,
@@ -77,6 +78,12 @@ class Client:
     async def _fund(self) -> Operation:
         target = self._rng.choice(self._world.wallets)
         movement = _movement(self._world.bank, target, self._amount() * 3)
+        return await self._write(Kind.TRANSFER, "t", movement)
+
+    async def _pay_out(self) -> Operation:
+        # Keeps the wallets poor: funds that always suffice would show little.
+        source = self._rng.choice(self._world.wallets)
+        movement = _movement(source, self._world.bank, self._amount() * 2)
         return await self._write(Kind.TRANSFER, "t", movement)
 
     async def _reserve(self) -> Operation:

@@ -25,6 +25,7 @@ from tests.simulation.system import System
 _TARGET_LIMIT_S: Final = 30.0
 _COMMAND_LIMIT_S: Final = 30.0
 _LONGEST_STALL_S: Final = 8.0
+_BROKER_START_S: Final = 5.0
 #: The broker's own default: a share of the machine that a run never comes near.
 _PLENTY: Final = "0.4"
 
@@ -40,6 +41,8 @@ class Fault:
 
     name: str
     inject: Callable[[System, random.Random], Coroutine[Any, Any, None]]
+    promised_s: float = 5.0
+    """How soon the service is promised to be back: reported beside what was measured."""
 
 
 async def _kill_child(system: System, program: str) -> None:
@@ -103,9 +106,9 @@ FAULTS: Final[Mapping[str, Fault]] = {
         Fault("kill consumer", lambda s, _: _kill_child(s, "consumer")),
         Fault("kill relay", lambda s, _: _kill_child(s, "relay")),
         Fault("kill postgresql", lambda s, _: _kill_server(s, "postgresql")),
-        Fault("kill rabbitmq", lambda s, _: _kill_server(s, "rabbitmq")),
-        Fault("freeze gateway", lambda s, _: _freeze_child(s, "gateway")),
-        Fault("freeze consumer", lambda s, _: _freeze_child(s, "consumer")),
+        Fault("kill rabbitmq", lambda s, _: _kill_server(s, "rabbitmq"), _BROKER_START_S + 3),
+        Fault("freeze gateway", lambda s, _: _freeze_child(s, "gateway"), 15.0),
+        Fault("freeze consumer", lambda s, _: _freeze_child(s, "consumer"), 15.0),
         Fault("stall postgresql", lambda s, r: _stall_server(s, "postgresql", _stall(r))),
         Fault("stall rabbitmq", lambda s, r: _stall_server(s, "rabbitmq", _stall(r))),
         Fault("end backends", lambda s, _: _end_backends(s)),

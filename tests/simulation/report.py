@@ -23,6 +23,7 @@ class Struck:
     healed_s: float
     back_s: float | None
     gap_s: float
+    promised_s: float
 
     @property
     def name(self) -> str:
@@ -31,6 +32,10 @@ class Struck:
     @property
     def recovery_s(self) -> float | None:
         return None if self.back_s is None else self.back_s - self.healed_s
+
+    @property
+    def late(self) -> bool:
+        return self.recovery_s is None or self.recovery_s > self.promised_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,8 @@ class Report:
             "faults": {
                 name: {
                     "times": len(struck),
+                    "promised_s": max(each.promised_s for each in struck),
+                    "late": sum(each.late for each in struck),
                     "not_back": sum(each.back_s is None for each in struck),
                     "recovery_median_s": _rounded(_median(_recoveries(struck))),
                     "recovery_max_s": _rounded(max(_recoveries(struck), default=None)),
@@ -108,12 +115,17 @@ class Report:
         slowest = max(self.settled_after_s, default=0.0)
         yield f"unknown calls settled: {len(self.settled_after_s)}, the last after {slowest:.1f} s"
         yield ""
-        yield f"{'faults':22}{'times':>8}{'back after, median':>20}{'max':>8}{'longest gap':>13}"
+        yield (
+            f"{'faults':22}{'times':>6}{'back after, median':>20}{'max':>8}{'promised':>10}"
+            f"{'late':>6}{'longest gap':>13}"
+        )
         for name, struck in sorted(self._by_kind().items()):
             back = _recoveries(struck)
             shown = f"{_seconds(_median(back)):>20}{_seconds(max(back, default=None)):>8}"
             gap = max(each.gap_s for each in struck)
-            yield f"  {name:20}{len(struck):8}{shown}{_seconds(gap):>13}"
+            promised = _seconds(max(each.promised_s for each in struck))
+            late = sum(each.late for each in struck)
+            yield f"  {name:20}{len(struck):6}{shown}{promised:>10}{late:6}{_seconds(gap):>13}"
             if any(each.back_s is None for each in struck):
                 yield f"  {name}: NOT BACK"
         yield f"longest unavailability: {self.longest_gap_s:.1f} s"

@@ -135,6 +135,7 @@ class Run:
             healed_s=healed_s,
             back_s=back_s,
             gap_s=longest_gap(probe.successes, begun_s, time.monotonic()),
+            promised_s=max(fault.promised_s for fault in chosen),
         )
 
     async def _until_back(self, probe: Probe, since_s: float) -> float | None:
