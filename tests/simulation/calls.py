@@ -62,7 +62,12 @@ class Caller:
         method, path, params, body = _http_of(kind, key, request)
         headers = {} if kind in READS else patience.headers()
         operation = self.history.invoke(
-            client, kind, key=key, request=request, wait_s=patience.wait_s
+            client,
+            kind,
+            key=key,
+            request=request,
+            wait_s=patience.wait_s,
+            deadline_s=patience.deadline_s,
         )
         try:
             response = await self._http.request(

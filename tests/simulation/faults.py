@@ -117,6 +117,9 @@ FAULTS: Final[Mapping[str, Fault]] = {
     )
 }
 
+#: In which a message may be sent that the broker never confirms.
+OF_BROKER: Final = frozenset({"kill rabbitmq", "stall rabbitmq", "close connections"})
+
 #: Two at a time. A server that is stalled cannot be spoken to, and one that dies takes what was
 #: done to it along: these pairs would be something else than their names say.
 _SPOKEN_TO: Final = {

@@ -74,6 +74,8 @@ class Operation:
     request: Mapping[str, Any]
     wait_s: float | None
     """How long the caller lets the system wait; None for respond-async and reads."""
+    deadline_s: float | None
+    """The deadline that a respond-async call named, from its invocation; None: a day."""
     invoked_s: float
     invoked_wall: float
     completed_s: float | None = None
@@ -111,6 +113,7 @@ class History:
         key: str | None = None,
         request: Mapping[str, Any],
         wait_s: float | None = None,
+        deadline_s: float | None = None,
     ) -> Operation:
         """Record a call just before it is made."""
         operation = Operation(
@@ -120,6 +123,7 @@ class History:
             key=key,
             request=request,
             wait_s=wait_s,
+            deadline_s=deadline_s,
             invoked_s=time.monotonic(),
             invoked_wall=time.time(),
         )

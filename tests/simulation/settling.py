@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -15,6 +15,9 @@ from tests.simulation.history import Heard, Kind, Operation, Settled
 _EVERY_S: Final = 0.5
 #: After the wait that was asked for: by then the call's deadline is past and its word final.
 _AFTER_WAIT_S: Final = 2.5
+#: Of the service being there: what a queue held is decided by then.
+_DRAINED_AFTER_S: Final = 15.0
+_PENDING: Final = "PENDING"
 _RETRY: Final = Patience.of(5.0)
 _DUPLICATES: Final = frozenset(
     {"duplicate-transfer", "duplicate-group", "duplicate-reservation", "duplicate-wallet"}
@@ -29,6 +32,7 @@ class Settler:
         self._caller = caller
         self._tasks: set[asyncio.Task[None]] = set()
         self._unsettled: dict[str, list[Operation]] = defaultdict(list)
+        self._pending: dict[asyncio.Task[None] | None, Operation] = {}
         self.settled_after_s: list[float] = []
         """From each unknown answer to its truth."""
 
@@ -45,17 +49,29 @@ class Settler:
             if is_first:
                 self._start(self._by_key(operation, operation.key))
 
-    async def finish(self, within_s: float) -> int:
-        """Wait for what is not settled yet; answers how many it gave up."""
-        deadline = time.monotonic() + within_s
-        while self._tasks and time.monotonic() < deadline:
-            await asyncio.wait(self._tasks, timeout=deadline - time.monotonic())
+    async def finish(self, within_s: float, unconfirmed: Callable[[Operation], bool]) -> int:
+        """Wait for what is not settled yet; answers how many it gave up.
+
+        To be called when nobody calls any more. A command that the broker may not have confirmed
+        (``unconfirmed`` tells), and that has a day's time, may be pending for that day: once its
+        queue has long been empty, that is the answer, and the books must show nothing of it.
+        """
+        begun_s = time.monotonic()
+        while self._tasks and time.monotonic() < begun_s + within_s:
+            await asyncio.wait(self._tasks, timeout=_EVERY_S)
+            if time.monotonic() > begun_s + _DRAINED_AFTER_S and self._tasks == set(self._pending):
+                break
         left = set(self._tasks)
+        never_settled = len(left)
+        for operation in (self._pending[task] for task in left & set(self._pending)):
+            if unconfirmed(operation):
+                operation.by_command = Settled(False, _PENDING, time.monotonic())
+                never_settled -= 1
         for task in left:
             task.cancel()
         if left:
             await asyncio.wait(left)
-        return len(left)
+        return never_settled
 
     async def ask_again(self, operations: Iterable[Operation]) -> None:
         """Ask for the outcome of calls that had their answer: it must be the same one."""
@@ -73,7 +89,7 @@ class Settler:
         while True:
             status, body = await self._caller.ask(f"/v1/commands/{operation.command_id}")
             word = str(body.get("status"))
-            if status == 200 and word != "PENDING":
+            if status == 200 and word != _PENDING:
                 outcome = body["outcome"]
                 operation.by_command = Settled(
                     word == "APPLIED",
@@ -82,8 +98,11 @@ class Settler:
                     outcome["httpStatus"],
                     outcome["body"],
                 )
+                self._pending.pop(asyncio.current_task(), None)
                 self._count(operation)
                 return
+            if status == 200 and operation.wait_s is None and operation.deadline_s is None:
+                self._pending[asyncio.current_task()] = operation
             if status == 404:
                 operation.by_command = Settled(False, "command-not-found", time.monotonic(), 404)
                 return

@@ -6,6 +6,7 @@ How fast the service comes back is reported by ``./sov torture``; here only that
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,8 +23,8 @@ def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
 
 
-async def test_a_system_under_faults_loses_nothing_and_comes_back() -> None:
-    report = await torture(0.0, _SEED, None, _say)
+async def test_a_system_under_faults_loses_nothing_and_comes_back(tmp_path: Path) -> None:
+    report = await torture(0.0, _SEED, tmp_path, _say)
     for line in report.lines():
         _say(line)
     assert {wrong: report.count(wrong) for wrong in Wrong} == dict.fromkeys(Wrong, 0)

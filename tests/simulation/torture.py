@@ -25,7 +25,7 @@ from tests.simulation.auditor import audit_books
 from tests.simulation.calls import Caller, Patience
 from tests.simulation.clients import Client, World
 from tests.simulation.faults import Fault
-from tests.simulation.history import Heard, History, Kind
+from tests.simulation.history import Heard, History, Kind, Operation
 from tests.simulation.probe import Probe, longest_gap
 from tests.simulation.report import Report, Struck
 from tests.simulation.settling import Settler
@@ -37,6 +37,8 @@ _OVERDRAFT_MINOR: Final = -5_000
 _BACK_WITHIN_S: Final = 60.0
 _SETTLED_WITHIN_S: Final = 90.0
 _ASKED_AGAIN: Final = 300
+#: A gateway waits two seconds for a confirm before it answers without one.
+_CONFIRM_S: Final = 2.5
 
 Say = Callable[[str], None]
 
@@ -70,7 +72,7 @@ class Run:
             stop.set()
         ended_s = time.monotonic()
         say("settling what is unknown")
-        never_settled = await self.settler.finish(_SETTLED_WITHIN_S)
+        never_settled = await self.settler.finish(_SETTLED_WITHIN_S, self._unconfirmed)
         await self._ask_again()
         say("auditing")
         return Report(
@@ -145,6 +147,15 @@ class Run:
                 return back_s
             await asyncio.sleep(0.1)
         return None
+
+    def _unconfirmed(self, operation: Operation) -> bool:
+        """Whether the call met a broker that was dead, stalled or cut off."""
+        return any(
+            struck.begun_s - _CONFIRM_S < operation.ended_s
+            and (struck.back_s is None or operation.invoked_s < struck.back_s)
+            for struck in self.struck
+            if any(name in faults.OF_BROKER for name in struck.faults)
+        )
 
     async def _ask_again(self) -> None:
         """A sample of the calls that had their final answer, over the whole run."""
