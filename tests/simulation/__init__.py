@@ -4,5 +4,5 @@
 books; ``torture`` runs both against a real system that is killed, frozen and cut meanwhile.
 
 ``history``, ``rows``, ``findings``, ``auditor`` and the ``rules_…`` modules must never import what
-they judge; ``test_independence`` proves it.
+they judge; ``test_auditor`` proves it.
 """

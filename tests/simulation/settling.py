@@ -36,10 +36,6 @@ class Settler:
         self.settled_after_s: list[float] = []
         """From each unknown answer to its truth."""
 
-    @property
-    def open(self) -> int:
-        return len(self._tasks)
-
     def settle(self, operation: Operation) -> None:
         """Begin to find out; ``finish`` waits for it."""
         self._start(self._by_command(operation))
@@ -49,7 +45,12 @@ class Settler:
             if is_first:
                 self._start(self._by_key(operation, operation.key))
 
-    async def finish(self, within_s: float, unconfirmed: Callable[[Operation], bool]) -> int:
+    async def finish(
+        self,
+        within_s: float,
+        unconfirmed: Callable[[Operation], bool],
+        drained_after_s: float = _DRAINED_AFTER_S,
+    ) -> int:
         """Wait for what is not settled yet; answers how many it gave up.
 
         To be called when nobody calls any more. A command that the broker may not have confirmed
@@ -59,7 +60,7 @@ class Settler:
         begun_s = time.monotonic()
         while self._tasks and time.monotonic() < begun_s + within_s:
             await asyncio.wait(self._tasks, timeout=_EVERY_S)
-            if time.monotonic() > begun_s + _DRAINED_AFTER_S and self._tasks == set(self._pending):
+            if self._tasks == set(self._pending) and time.monotonic() > begun_s + drained_after_s:
                 break
         left = set(self._tasks)
         never_settled = len(left)
