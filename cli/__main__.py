@@ -24,6 +24,7 @@ COMMANDS = {
     "config": "every setting with its value and source",
     "run": "one process in the foreground, for production",
     "test": "lint, types and tests; with arguments pytest alone",
+    "torture": "kill, freeze and cut a system of its own under load, then audit it",
 }
 
 

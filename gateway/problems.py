@@ -118,6 +118,8 @@ DATABASE_AWAY: Final = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.TransactionRollbackError,
     asyncpg.InterfaceError,
+    # The server ended the session while it was idle, and the library has not noticed yet.
+    asyncpg.InternalClientError,
 )
 
 

@@ -140,6 +140,7 @@ def test_unavailable_says_when_to_come_back() -> None:
         (asyncpg.QueryCanceledError(), Code.UNAVAILABLE),
         (asyncpg.TooManyConnectionsError(), Code.UNAVAILABLE),
         (asyncpg.InterfaceError("the pool is closed"), Code.UNAVAILABLE),
+        (asyncpg.InternalClientError("cannot switch to state 12"), Code.UNAVAILABLE),
         (asyncpg.SerializationError(), Code.UNAVAILABLE),
         (asyncpg.UndefinedColumnError(), Code.INTERNAL),
         (asyncpg.exceptions._base.DataError("an argument"), Code.INTERNAL),
