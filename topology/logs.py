@@ -6,6 +6,10 @@ import logging
 import sys
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
+
+#: Without the frames' variables: callers' keys and the servers' passwords are among them.
+_EXCEPTIONS = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
 
 
 def configure(level: str, log_format: str, **bound: object) -> None:
@@ -23,11 +27,15 @@ def configure(level: str, log_format: str, **bound: object) -> None:
     renderers: list[structlog.types.Processor]
     if log_format == "json":
         renderers = [
-            structlog.processors.dict_tracebacks,
+            _EXCEPTIONS,
             structlog.processors.JSONRenderer(),
         ]
     else:
-        renderers = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+        renderers = [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
