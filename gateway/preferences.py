@@ -12,7 +12,8 @@ from gateway.times import InvalidTime, parse_time
 from ledger.rejections import TOO_LATE, Code
 from topology.deadlines import WAIT_DEFAULT_S, WAIT_MAX_S, WAIT_MIN_S
 
-_PREFERENCE: Final = re.compile(r'\s*([!#$%&\'*+.^_`|~\w-]+)\s*(?:=\s*"?([^",;]*)"?\s*)?(?:;.*)?')
+#: Far more than anybody means: what is longer is ignored, like anything else we do not understand.
+_LONGEST: Final = 1000
 _SECONDS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 _DEADLINE: Final = "Sov-Deadline"
 
@@ -60,12 +61,13 @@ def require_within(deadline: datetime | None, now: datetime, latest: datetime) -
 
 
 def _preferred(text: str) -> Waiting:
+    if len(text) > _LONGEST:
+        return _DEFAULT
     found: dict[str, str] = {}
     for part in text.split(","):
-        match = _PREFERENCE.fullmatch(part)
-        if match is not None:
-            # Of two the first counts (RFC 7240, section 2).
-            found.setdefault(match[1].lower(), (match[2] or "").strip())
+        name, _, value = part.partition(";")[0].partition("=")
+        # Of two the first counts (RFC 7240, section 2).
+        found.setdefault(name.strip().lower(), _unquoted(value.strip()))
     if "respond-async" in found:
         return Waiting(respond_async=True, applied=b"respond-async")
     wish = found.get("wait", "")
@@ -73,6 +75,11 @@ def _preferred(text: str) -> Waiting:
         return _DEFAULT
     wait_s = min(max(float(wish), WAIT_MIN_S), WAIT_MAX_S)
     return Waiting(wait_s=wait_s, applied=b"wait=%g" % wait_s)
+
+
+def _unquoted(value: str) -> str:
+    is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return value[1:-1].strip() if is_quoted else value
 
 
 def _invalid(detail: str) -> Refusal:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 from starlette.requests import ClientDisconnect
@@ -25,10 +26,8 @@ GROUP_LIMIT: Final = 256 * 1024
 _DEEPEST: Final = 32
 _LONG_NUMBER: Final = 40
 _ESCAPED: Final = b"\\u"
-_MEDIA_TYPE: Final = re.compile(
-    r"application/(?:json|[a-z0-9!#$&^_.-]+\+json)\s*(?:;\s*charset\s*=\s*\"?utf-8\"?\s*)?;?\s*",
-    re.ASCII | re.IGNORECASE,
-)
+_MEDIA_TYPE: Final = re.compile(r"application/(?:json|[a-z0-9!#$&^_.-]+\+json)", re.ASCII)
+_LONGEST_MEDIA_TYPE: Final = 200
 
 
 async def read_document(call: Call, limit: int = BODY_LIMIT) -> dict[str, Any]:
@@ -58,9 +57,21 @@ def parse_document(body: bytes) -> dict[str, Any]:
 
 def is_json(media_type: bytes) -> bool:
     """Whether a Content-Type is JSON in UTF-8, the only encoding JSON has (RFC 8259)."""
-    return media_type == b"application/json" or bool(
-        _MEDIA_TYPE.fullmatch(media_type.decode("latin-1"))
-    )
+    if media_type == b"application/json":
+        return True
+    return len(media_type) <= _LONGEST_MEDIA_TYPE and _is_json(media_type)
+
+
+@lru_cache(maxsize=256)  # callers have few spellings, and each says the same every time
+def _is_json(media_type: bytes) -> bool:
+    name, *parameters = media_type.decode("latin-1").lower().split(";")
+    return bool(_MEDIA_TYPE.fullmatch(name.strip())) and all(map(_is_harmless, parameters))
+
+
+def _is_harmless(parameter: str) -> bool:
+    """Whether it says nothing, or what is true anyway."""
+    name, _, value = parameter.partition("=")
+    return not parameter.strip() or (name.strip(), value.strip().strip('"')) == ("charset", "utf-8")
 
 
 def _require_json(call: Call) -> None:

@@ -26,6 +26,9 @@ PREFERENCES = """
     Wait=2                       | wait=2        | 2
     wait="2"                     | wait=2        | 2
     wait = 2                     | wait=2        | 2
+    wait = " 2 " ; x             | wait=2        | 2
+    wait="2"x                    |               | 5
+    wait="2                      |               | 5
     wait=0                       | wait=0.1      | 0.1
     wait=100000                  | wait=30       | 30
     return=minimal, wait=3       | wait=3        | 3
@@ -119,6 +122,24 @@ def test_preferences(row: dict[str, str]) -> None:
     assert (waiting.applied or b"").decode() == row["applied"]
     assert waiting.wait_s == float(row["wait"])
     assert waiting.respond_async == (row["applied"] == "respond-async")
+
+
+@pytest.mark.parametrize(
+    "prefer",
+    [
+        "a=" + " " * 20_000 + '"x"y',
+        " " * 30_000 + "=",
+        "a" + " " * 30_000 + ";",
+        "wait=" + "9" * 30_000,
+        "wait=1," * 4_000,
+        '"' * 30_000,
+    ],
+)
+def test_headers_that_are_made_to_be_slow_are_ignored(prefer: str) -> None:
+    """Each would have taken hours: nothing is read with a pattern that can go back."""
+    assert read_waiting(call({"Prefer": prefer})).applied is None
+    assert not is_json(b"application/json" + prefer.encode())
+    assert not is_json(prefer.encode() + b"x")
 
 
 def test_a_deadline_may_be_given_whether_or_not_somebody_waits() -> None:
