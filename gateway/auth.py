@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+import asyncpg
 import structlog
 
 from gateway.call import Call
@@ -77,8 +78,10 @@ class KeyRing:
         try:
             async with asyncio.timeout(_LOAD_TIMEOUT_S):
                 keys = await load()
-        except DATABASE_AWAY as error:
-            _log.debug("keys.refresh_failed", error=repr(error))
+        except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
+            # Whatever it says: the keys that are known stay, and the next try may succeed.
+            if self.answering:
+                _log.warning("keys.refresh_failed", error=repr(error))
             return False
         self._keys = {key.secret_hash: key for key in keys}
         KEYS_KNOWN.set(len(keys))

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from gateway.auth import Gatekeeper, KeyRing, Rates
@@ -24,14 +25,14 @@ class Books:
 
     def __init__(self, *keys: ApiKey) -> None:
         self.keys = list(keys)
-        self.away = False
+        self.away: Exception | None = None
         self.asked = 0
 
     async def load(self) -> Sequence[ApiKey]:
         self.asked += 1
         await asyncio.sleep(0)
-        if self.away:
-            raise ConnectionRefusedError
+        if self.away is not None:
+            raise self.away
         return list(self.keys)
 
 
@@ -124,10 +125,27 @@ async def test_unknown_keys_share_one_look_at_the_books() -> None:
 async def test_while_the_books_are_away_nobody_is_called_invalid() -> None:
     books = Books(key())
     async with ring_of(books) as ring:
-        books.away = True
+        books.away = ConnectionRefusedError()
         assert await code_of(ring, "wrong") == "unavailable"
         assert (await admitted(ring)).key_id == "k1"
         assert not ring.answering
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.InternalClientError("got result for unknown protocol state 3"),
+        asyncpg.CannotConnectNowError("the database system is starting up"),
+        asyncpg.InsufficientPrivilegeError("permission denied for table api_keys"),
+    ],
+)
+async def test_the_ring_goes_on_whatever_the_database_says(error: Exception) -> None:
+    books = Books(key())
+    async with ring_of(books) as ring:
+        books.away = error
+        assert await code_of(ring, "wrong") == "unavailable"
+        books.away = None
+        assert await code_of(ring, "wrong") == "unauthenticated"
 
 
 async def test_before_the_first_look_no_key_is_called_invalid() -> None:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from gateway import problems
 from gateway.problems import KINDS, GatewayCode, Refusal, refusal_of
+from ledger.database import UNREACHABLE
 from ledger.rejections import Code
 from tests.tables import cases, rows
 from topology import errors
@@ -142,6 +143,7 @@ def test_unavailable_says_when_to_come_back() -> None:
         (asyncpg.InterfaceError("the pool is closed"), Code.UNAVAILABLE),
         (asyncpg.InternalClientError("cannot switch to state 12"), Code.UNAVAILABLE),
         (asyncpg.SerializationError(), Code.UNAVAILABLE),
+        (asyncpg.InternalClientError("got result for unknown protocol state 3"), Code.UNAVAILABLE),
         (asyncpg.UndefinedColumnError(), Code.INTERNAL),
         (asyncpg.exceptions._base.DataError("an argument"), Code.INTERNAL),
         (KeyError("x"), Code.INTERNAL),
@@ -152,6 +154,11 @@ def test_unavailable_says_when_to_come_back() -> None:
 )
 def test_other_exceptions(error: Exception, code: Code) -> None:
     assert refusal_of(error).code is code
+
+
+@pytest.mark.parametrize("error", UNREACHABLE)
+def test_a_database_that_cannot_be_reached_is_away(error: type[Exception]) -> None:
+    assert refusal_of(error("why")).code is Code.UNAVAILABLE
 
 
 def test_defects_show_nothing_of_themselves() -> None:
