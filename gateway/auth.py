@@ -47,16 +47,16 @@ class KeyRing:
         self.answering = False
         """Whether the last refresh came through."""
 
-    async def find(self, presented: str) -> ApiKey | None:
+    async def find(self, presented: str, call: Call) -> ApiKey | None:
         """The key, revoked or expired as it may be; None where the books have no such key.
 
-        Raises ``Refusal`` where that cannot be known.
+        Raises ``Refusal`` where that cannot be known, or not while the caller waits.
         """
         secret_hash = hash_secret(presented)
         found = self._keys.get(secret_hash)
         if found is not None:
             return found
-        if await self._next_round():
+        if await self._next_round(min(_PATIENCE_S, call.left_s)):
             return self._keys.get(secret_hash)
         raise unavailable("the key is not known here, and the books cannot be asked")
 
@@ -87,13 +87,13 @@ class KeyRing:
         KEYS_KNOWN.set(len(keys))
         return True
 
-    async def _next_round(self) -> bool:
+    async def _next_round(self, within_s: float) -> bool:
         """Whether a refresh that starts from now on comes through; everybody shares one."""
         if self._round is None:
             return False
         self._wanted.set()
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(within_s):
                 return await asyncio.shield(self._round)
         except TimeoutError:
             return False
@@ -125,7 +125,7 @@ class Gatekeeper:
 
     async def admit(self, call: Call, scopes: frozenset[Scope]) -> None:
         """Set the call's key. Raises ``Refusal``."""
-        key = await self._ring.find(_presented(call))
+        key = await self._ring.find(_presented(call), call)
         if key is None or not key.is_valid_at(self._now()):
             raise _unauthenticated(
                 "the API key is not known, or revoked, or expired", b'Bearer error="invalid_token"'

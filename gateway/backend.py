@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from gateway.answers import Answers
 from gateway.books import Books
+from gateway.call import Call
 from gateway.problems import unavailable
 from gateway.remembered import Currencies, Originals, WalletNames
 from ledger.commands import Command
@@ -33,6 +34,7 @@ class Sender(Protocol):
         *,
         actor: str,
         wait_s: float,
+        spent_s: float = 0.0,
         deadline: datetime | None = None,
         trace: str | None = None,
     ) -> Answered | Pending: ...
@@ -87,7 +89,8 @@ class Backend:
 
 
 @asynccontextmanager
-async def reading() -> AsyncIterator[None]:
-    """Bounds a look at the books, waiting for a free connection included."""
-    async with asyncio.timeout(READ_LIMIT_S):
+async def reading(call: Call) -> AsyncIterator[None]:
+    """Bounds a look at the books on the way to a command, waiting for a free connection included:
+    it ends while the command can still be in time."""
+    async with asyncio.timeout(min(READ_LIMIT_S, call.left_s)):
         yield

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from starlette.requests import Request
 
 from gateway.exchange import Exchange, exchange_of
 from gateway.parameters import Query
+from gateway.waiting import DEFAULT, Waiting
 from ledger.keys import ApiKey
 
 
@@ -16,11 +19,21 @@ class Call(Request):
     """Who asks; set before the route's own code runs, absent on routes that anybody may call."""
     query: Query
     """The parameters that the route knows; set before the route's own code runs."""
+    waiting: Waiting = DEFAULT
+    """How long the caller waits; set together with the key."""
+    deadline: datetime | None = None
+    """When a write's command is to be applied at the latest, where the caller says so; set before
+    the route's own code runs."""
     _fields: dict[bytes, bytes] | None = None
 
     @property
     def exchange(self) -> Exchange:
         return exchange_of(self.scope)
+
+    @property
+    def left_s(self) -> float:
+        """How much longer looking things up may take, before a command can only come too late."""
+        return self.waiting.send_within_s - self.exchange.elapsed_s
 
     def field(self, name: bytes) -> bytes | None:
         """A header's value by its lower-case name; of several with one name, their list."""

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from gateway.backend import Services, reading
 from gateway.bodies import Transfer
+from gateway.call import Call
 from gateway.identifiers import parse_id
 from gateway.problems import invalid
-from ledger.commands import PostTransfer, WalletRef
-from ledger.rejections import Code
+from ledger.commands import WALLET_KEY_LENGTH, PostTransfer, WalletRef
 
 Refs = Mapping[str, WalletRef]
 
 
-async def named_wallets(services: Services, bodies: Sequence[Transfer]) -> Refs:
+async def named_wallets(call: Call, services: Services, bodies: Sequence[Transfer]) -> Refs:
     """The wallets that the bodies name by external id, as commands may carry them."""
     names = {
         name
@@ -24,7 +24,7 @@ async def named_wallets(services: Services, bodies: Sequence[Transfer]) -> Refs:
     }
     if not names:
         return {}
-    async with reading():
+    async with reading(call):
         return await services.names.refs(names)
 
 
@@ -34,13 +34,11 @@ def require_sides(body: Transfer, pointer: str = "") -> None:
     _require_one("to", body.to_wallet_id, body.to_external_unique_id, pointer)
 
 
-def movement(body: Transfer, key: str, named: Refs, pointer: str = "") -> PostTransfer:
-    """The command that the body asks for. Raises ``Refusal`` for a wallet id that can be none."""
+def movement(body: Transfer, key: str, named: Refs) -> PostTransfer:
+    """The command that the body asks for."""
     return PostTransfer(
-        from_wallet=_wallet(
-            "from", body.from_wallet_id, body.from_external_unique_id, named, pointer
-        ),
-        to_wallet=_wallet("to", body.to_wallet_id, body.to_external_unique_id, named, pointer),
+        from_wallet=_wallet(body.from_wallet_id, body.from_external_unique_id, named),
+        to_wallet=_wallet(body.to_wallet_id, body.to_external_unique_id, named),
         amount=body.amount,
         external_unique_id=key,
         currency=body.currency,
@@ -60,14 +58,17 @@ def _require_one(side: str, wallet_id: str | None, external_id: str | None, poin
         raise invalid(what, f"{pointer}/{side}ExternalUniqueId")
 
 
-def _wallet(
-    side: str, wallet_id: str | None, external_id: str | None, named: Refs, pointer: str
-) -> WalletRef:
+def _wallet(wallet_id: str | None, external_id: str | None, named: Refs) -> WalletRef:
     if external_id is not None:
         return named[external_id]
-    found = parse_id(wallet_id or "")
-    if found is None:
-        # To callers ids are opaque: one that is no id of ours is an id we do not know.
-        what = "is not the id of any wallet"
-        raise invalid(what, f"{pointer}/{side}WalletId", code=Code.UNKNOWN_WALLET)
-    return WalletRef(wallet_id=found)
+    text = wallet_id or ""
+    found = parse_id(text)
+    return _nobody(text) if found is None else WalletRef(wallet_id=found)
+
+
+def _nobody(text: str) -> WalletRef:
+    """To callers ids are opaque: one that is no id of ours names a wallet that does not exist. The
+    ledger says so, because other refusals come before. No wallet has a name as short as this."""
+    shortest, _ = WALLET_KEY_LENGTH
+    shown = text if len(text) < shortest else f"{text[: shortest - 2]}…"
+    return WalletRef(external_unique_id=shown)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 from gateway.call import Call
 from gateway.problems import Refusal
 from gateway.times import InvalidTime, parse_time
+from gateway.waiting import DEFAULT, Waiting
 from ledger.rejections import TOO_LATE, Code
-from topology.deadlines import WAIT_DEFAULT_S, WAIT_MAX_S, WAIT_MIN_S
+from topology.deadlines import WAIT_MAX_S, WAIT_MIN_S
 
 #: Far more than anybody means: what is longer is ignored, like anything else we do not understand.
 _LONGEST: Final = 1000
@@ -18,31 +19,20 @@ _SECONDS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 _DEADLINE: Final = "Sov-Deadline"
 
 
-class Waiting(NamedTuple):
-    """How one write is to be waited for, and until when it may be applied."""
-
-    respond_async: bool = False
-    wait_s: float = WAIT_DEFAULT_S
-    deadline: datetime | None = None
-    applied: bytes | None = None
-    """What was asked for and is done, for ``Preference-Applied``."""
-
-
-_DEFAULT: Final = Waiting()
-
-
 def read_waiting(call: Call) -> Waiting:
     """The caller's wishes. As RFC 7240 says, a preference that means nothing to us is ignored; a
-    wait out of bounds becomes the nearest one that is allowed. A deadline is no preference: raises
-    ``Refusal`` where it cannot be kept to."""
-    prefer, deadline = call.field(b"prefer"), call.field(b"sov-deadline")
-    if prefer is None and deadline is None:
-        return _DEFAULT
-    waiting = _preferred((prefer or b"").decode("latin-1"))
+    wait out of bounds becomes the nearest one that is allowed."""
+    prefer = call.field(b"prefer")
+    return DEFAULT if prefer is None else _preferred(prefer.decode("latin-1"))
+
+
+def read_deadline(call: Call) -> datetime | None:
+    """``Sov-Deadline``. No preference: raises ``Refusal`` where it cannot be read."""
+    deadline = call.field(b"sov-deadline")
     if deadline is None:
-        return waiting
+        return None
     try:
-        return waiting._replace(deadline=parse_time(deadline.decode("latin-1")))
+        return parse_time(deadline.decode("latin-1"))
     except InvalidTime as error:
         raise _invalid(str(error)) from None
 
@@ -62,7 +52,7 @@ def require_within(deadline: datetime | None, now: datetime, latest: datetime) -
 
 def _preferred(text: str) -> Waiting:
     if len(text) > _LONGEST:
-        return _DEFAULT
+        return DEFAULT
     found: dict[str, str] = {}
     for part in text.split(","):
         name, _, value = part.partition(";")[0].partition("=")
@@ -72,7 +62,7 @@ def _preferred(text: str) -> Waiting:
         return Waiting(respond_async=True, applied=b"respond-async")
     wish = found.get("wait", "")
     if not _SECONDS.fullmatch(wish):
-        return _DEFAULT
+        return DEFAULT
     wait_s = min(max(float(wish), WAIT_MIN_S), WAIT_MAX_S)
     return Waiting(wait_s=wait_s, applied=b"wait=%g" % wait_s)
 

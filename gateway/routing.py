@@ -15,6 +15,7 @@ from gateway.backend import READ_LIMIT_S
 from gateway.call import Call
 from gateway.operations import Access, Operation
 from gateway.parameters import Query
+from gateway.preferences import read_deadline, read_waiting
 from gateway.problems import GatewayCode, Refusal
 from ledger.keys import Scope as KeyScope
 
@@ -61,9 +62,11 @@ class Route(APIRoute):
             raise _method_not_allowed(scope)
         access = self.operation.access
         if access is not Access.ANYBODY:
+            call.waiting = read_waiting(call)
             await self._keeper.admit(call, access)
         call.query = Query(scope["query_string"], self._parameters)
         if self.operation.commands:
+            call.deadline = read_deadline(call)
             answer = await self.operation.answer(call)
         else:
             async with asyncio.timeout(READ_LIMIT_S):

@@ -7,14 +7,14 @@ from gateway.backend import Backend
 from gateway.bodies import NewTransferGroup, validated
 from gateway.call import Call
 from gateway.identifiers import optional_key
-from gateway.movements import Refs, movement, named_wallets, require_sides
+from gateway.movements import movement, named_wallets, require_sides
 from gateway.operations import WRITERS, Operation, Success
-from gateway.problems import GatewayCode, Refusal, invalid
+from gateway.problems import GatewayCode, invalid
 from gateway.reading import GROUP_LIMIT, read_document
 from gateway.response import Answer
 from gateway.schemas import TransferGroup
 from gateway.writing import Writes
-from ledger.commands import TRANSFER_KEY_LENGTH, PostTransfer, PostTransferGroup
+from ledger.commands import TRANSFER_KEY_LENGTH, PostTransferGroup
 from ledger.rejections import Code
 
 
@@ -35,8 +35,8 @@ class TransferGroups:
                     f"{_pointer(index)}/externalUniqueId",
                     code=GatewayCode.IDEMPOTENCY_KEY_MISSING,
                 )
-        named = await named_wallets(self._backend.services, body.transfers)
-        transfers = tuple(_member(body, index, named) for index in range(len(body.transfers)))
+        named = await named_wallets(call, self._backend.services, body.transfers)
+        transfers = tuple(movement(m, m.external_unique_id or "", named) for m in body.transfers)
         return await self._writes.carry_out(call, PostTransferGroup(transfers, key))
 
     def operations(self) -> list[Operation]:
@@ -78,15 +78,6 @@ class TransferGroups:
                 },
             )
         ]
-
-
-def _member(body: NewTransferGroup, index: int, named: Refs) -> PostTransfer:
-    member = body.transfers[index]
-    try:
-        return movement(member, member.external_unique_id or "", named, _pointer(index))
-    except Refusal as refusal:
-        refusal.members = {"index": index}
-        raise
 
 
 def _pointer(index: int) -> str:

@@ -5,23 +5,22 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.answers import CREATED, OK
-from gateway.backend import Backend, Services, reading
+from gateway.backend import Backend, reading
 from gateway.bodies import NewReversal, NewTransfer, validated
 from gateway.call import Call
 from gateway.identifiers import idempotency_key, not_found, optional_key, path_id
 from gateway.movements import movement, named_wallets, require_sides
 from gateway.operations import READERS, WRITERS, Operation, Success
 from gateway.parameters import Parameter
-from gateway.problems import GatewayCode, Refusal
+from gateway.problems import GatewayCode
 from gateway.reading import read_document
 from gateway.response import Answer
 from gateway.schemas import Check, Transfer, TransferPage
-from gateway.writing import Writes
+from gateway.writing import Writes, require_in_time
 from ledger import reads
 from ledger.check import check_transfer
 from ledger.commands import TRANSFER_KEY_LENGTH, ReverseTransfer
 from ledger.rejections import Code
-from ledger.transfers import duplicate_transfer
 
 _TAG: Final = "transfers"
 #: No key is this short, so that a check without one meets no duplicate.
@@ -61,21 +60,18 @@ class Transfers:
             return await self._check(call, body)
         key = idempotency_key(call, body.external_unique_id, TRANSFER_KEY_LENGTH)
         services = self._backend.services
-        named = await named_wallets(services, [body])
-        try:
-            command = movement(body, key, named)
-        except Refusal:
-            await _require_unused(services, key)
-            raise
-        return await self._writes.carry_out(call, command)
+        named = await named_wallets(call, services, [body])
+        return await self._writes.carry_out(call, movement(body, key, named))
 
     async def reverse(self, call: Call) -> Answer:
         """Give a transfer back, whole or in part."""
         body = validated(NewReversal, await read_document(call))
         key = idempotency_key(call, body.external_unique_id, TRANSFER_KEY_LENGTH)
         transfer_id = path_id(call, "transferId", Code.TRANSFER_NOT_FOUND, "transfer")
-        async with reading():
-            original = await self._backend.services.originals.direction(transfer_id)
+        services = self._backend.services
+        require_in_time(services, call)
+        async with reading(call):
+            original = await services.originals.direction(transfer_id)
         if original is None:
             raise not_found(Code.TRANSFER_NOT_FOUND, "transfer", transfer_id)
         command = ReverseTransfer(
@@ -107,8 +103,9 @@ class Transfers:
     async def _check(self, call: Call, body: NewTransfer) -> Answer:
         key = optional_key(call, body.external_unique_id, TRANSFER_KEY_LENGTH)
         services = self._backend.services
-        command = movement(body, key or _NO_KEY, await named_wallets(services, [body]))
-        async with reading(), services.books.connection() as connection:
+        require_in_time(services, call)
+        command = movement(body, key or _NO_KEY, await named_wallets(call, services, [body]))
+        async with reading(call), services.books.connection() as connection:
             rejection = await check_transfer(connection, command)
         if rejection is not None:
             raise services.answers.refusal(rejection)
@@ -181,11 +178,3 @@ class Transfers:
             success={OK: Success("One transfer, or none", TransferPage)},
             query=(_KEY,),
         )
-
-
-async def _require_unused(services: Services, key: str) -> None:
-    """A key that is on the ledger is said before a wallet that is not (order of refusals)."""
-    async with reading():
-        original = await reads.transfer_of_key(services.books, key)
-    if original is not None:
-        raise services.answers.refusal(duplicate_transfer(original, same_payload=False))

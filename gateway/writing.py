@@ -6,7 +6,7 @@ from typing import assert_never
 
 from gateway.backend import Backend, Services
 from gateway.call import Call
-from gateway.preferences import Waiting, read_waiting, require_within
+from gateway.preferences import require_within
 from gateway.problems import unavailable
 from gateway.response import Answer
 from ledger.commands import Command
@@ -26,28 +26,32 @@ class Writes:
         Raises ``Unavailable`` or ``Refusal`` where the command was certainly not accepted.
         """
         services = self._backend.services
-        waiting = read_waiting(call)
         if not services.clock.answering:
             # Its commands would only wait, and expire: better to say so than to keep the caller.
             raise unavailable("the database does not answer at the moment")
-        if waiting.respond_async:
-            answer = await _send(services, call, command, waiting)
-        else:
-            answer = await _ask(services, call, command, waiting)
-        if waiting.applied is not None:
-            answer.headers += ((b"preference-applied", waiting.applied),)
+        answer = await (_send if call.waiting.respond_async else _ask)(services, call, command)
+        if call.waiting.applied is not None:
+            answer.headers += ((b"preference-applied", call.waiting.applied),)
         return answer
 
 
-async def _ask(services: Services, call: Call, command: Command, waiting: Waiting) -> Answer:
+def require_in_time(services: Services, call: Call) -> None:
+    """Raises ``Refusal`` for a deadline that cannot be kept to."""
+    if call.deadline is not None:
+        now = services.clock.now()
+        require_within(call.deadline, now, now + LONGEST_DEADLINE)
+
+
+async def _ask(services: Services, call: Call, command: Command) -> Answer:
     exchange = call.exchange
     begun = services.clock.now()
-    require_within(waiting.deadline, begun, begun + LONGEST_DEADLINE)
+    require_within(call.deadline, begun, begun + LONGEST_DEADLINE)
     told = await services.sender.ask(
         command,
         actor=call.key.key_id,
-        wait_s=waiting.wait_s,
-        deadline=waiting.deadline,
+        wait_s=call.waiting.wait_s,
+        spent_s=exchange.elapsed_s,
+        deadline=call.deadline,
         trace=exchange.trace_id,
     )
     match told:
@@ -60,13 +64,12 @@ async def _ask(services: Services, call: Call, command: Command, waiting: Waitin
             assert_never(told)
 
 
-async def _send(services: Services, call: Call, command: Command, waiting: Waiting) -> Answer:
-    now = services.clock.now()
-    require_within(waiting.deadline, now, now + LONGEST_DEADLINE)
+async def _send(services: Services, call: Call, command: Command) -> Answer:
+    require_in_time(services, call)
     pending = await services.sender.send(
         command,
         actor=call.key.key_id,
-        deadline=waiting.deadline,
+        deadline=call.deadline,
         trace=call.exchange.trace_id,
     )
     return services.answers.pending(pending)

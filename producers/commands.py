@@ -66,17 +66,22 @@ class Commands:
         *,
         actor: str,
         wait_s: float,
+        spent_s: float = 0.0,
         deadline: datetime | None = None,
         trace: str | None = None,
     ) -> Answered | Pending:
-        """Send the command and wait for its outcome, ``wait_s`` at most.
+        """Send the command and wait for its outcome, ``wait_s`` at most, of which ``spent_s`` are
+        over already.
 
         Its deadline is a little before the end of the wait, so that an abandoned call moves nothing
         later; ``deadline`` can only make it earlier. Raises ``Unavailable`` where the command was
         certainly not accepted.
         """
-        until_s = asyncio.get_running_loop().time() + wait_s
-        last = self._clock.decision_time() + timedelta(seconds=deadline_after_s(wait_s))
+        until_s = asyncio.get_running_loop().time() + wait_s - spent_s
+        within_s = deadline_after_s(wait_s) - spent_s
+        if within_s <= 0:
+            raise Unavailable("the time to wait was over before the command could be sent")
+        last = self._clock.decision_time() + timedelta(seconds=within_s)
         deadline = last if deadline is None else min(last, deadline)
         submission = self._submission(command, deadline, actor, trace)
         if self._replies.waiting >= _MAX_IN_FLIGHT:
@@ -102,7 +107,12 @@ class Commands:
         if deadline is None:
             deadline = self._clock.decision_time() + ASYNC_DEADLINE
         submission = self._submission(command, deadline, actor, trace)
-        await self._send(submission).fate
+        parcel = self._send(submission)
+        try:
+            await parcel.fate
+        except asyncio.CancelledError:
+            parcel.withdraw()
+            raise
         return _pending(submission)
 
     def _submission(

@@ -116,9 +116,7 @@ async def test_refusals_are_the_same_checked_and_carried_out(
     body = {**payment("refuse-a", "refuse-b", 1, f"refuse-key-{number}"), **change}
     answer = await town.post("/v1/transfers", {**body, "onlyCheck": only_check})
     assert code(answer) == expected, answer.text
-    assert ("sov-command-id" in answer.headers) == (
-        not only_check and body.get("toWalletId") != "garbage"
-    )
+    assert ("sov-command-id" in answer.headers) == (not only_check)
 
 
 @pytest.mark.usefixtures("refusing")
@@ -177,6 +175,50 @@ async def test_groups(town: Running) -> None:
     )
     assert code(again) == (409, "duplicate-group")
     assert again.json()["groupId"] == whole.json()["groupId"]
+
+
+async def test_a_key_that_is_used_up_is_said_before_a_wallet_that_is_none(town: Running) -> None:
+    await town.wallet("order-a", "10")
+    await town.wallet("order-b")
+    await town.paid("order-a", "order-b", "1", "order-key-1")
+    nobody = {"fromWalletId": "garbage", "toWalletId": NOBODY, "amount": 1}
+    used = {**nobody, "externalUniqueId": "order-key-1"}
+    fresh = {**nobody, "externalUniqueId": "order-key-2"}
+    for path, body, expected in (
+        ("/v1/transfers", used, (409, "duplicate-transfer")),
+        ("/v1/transfers", {**used, "onlyCheck": True}, (409, "duplicate-transfer")),
+        ("/v1/transfer-groups", {"transfers": [used, fresh]}, (409, "duplicate-transfer")),
+        ("/v1/transfer-groups", {"transfers": [fresh, used]}, (422, "unknown-wallet")),
+        ("/v1/transfers", fresh, (422, "unknown-wallet")),
+    ):
+        answer = await town.post(path, body)
+        assert code(answer) == expected, answer.text
+        late = await town.post(path, body, **{"Sov-Deadline": "2020-01-01T00:00:00Z"})
+        assert code(late) == (504, "deadline-exceeded")
+        assert late.headers.get("sov-command-id") is None
+
+
+async def test_a_name_is_no_id(town: Running) -> None:
+    """Not even that of a wallet: a client that mixes the two up must hear of it."""
+    await town.wallet("mixed-up-1", "10")
+    other = await town.wallet("mixed-up-2")
+    body = {
+        "fromWalletId": "mixed-up-1",
+        "toWalletId": other,
+        "amount": 1,
+        "externalUniqueId": "mixed-key-1",
+    }
+    assert code(await town.post("/v1/transfers", body)) == (422, "unknown-wallet")
+
+
+async def test_a_group_names_each_key_once(town: Running) -> None:
+    await town.wallet("twice-a", "10")
+    await town.wallet("twice-b")
+    leg = payment("twice-a", "twice-b", "1", "twice-key-1")
+    refused = await town.post("/v1/transfer-groups", {"transfers": [leg, leg]})
+    assert code(refused) == (422, "invalid-request"), refused.text
+    assert refused.json()["index"] == 1
+    assert (await town.get("/v1/transfers", externalUniqueId="twice-key-1"))["items"] == []
 
 
 async def test_reservations(town: Running) -> None:

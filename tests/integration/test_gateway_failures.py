@@ -113,6 +113,32 @@ async def test_while_the_database_is_away(
         assert (await running.http.get(NOBODY, headers=unknown)).status_code == 401
 
 
+async def test_a_caller_that_gave_up_while_things_were_looked_up_moves_nothing_later(
+    database: Database, broker: Broker, key_of: dict[str, str]
+) -> None:
+    async with (
+        Proxy.before(database.reader) as (proxy, dsn),
+        serving(dsn, broker.url, key_of) as running,
+        consuming(database, broker),
+    ):
+        await running.wallet("slow-a-01", "10")
+        await running.wallet("slow-b-01")
+        body = {
+            "fromExternalUniqueId": "slow-a-01",
+            "toExternalUniqueId": "slow-b-01",
+            "amount": 1,
+            "externalUniqueId": "slow-key-1",
+        }
+        # Each statement takes longer than this caller waits; the clock is still sampled.
+        proxy.latency_s = 0.15
+        refused = await running.post("/v1/transfers", body, Prefer="wait=0.2")
+        assert is_refused(refused)
+        assert "cannot be read" in refused.json()["detail"]
+        proxy.latency_s = 0.0
+        posted = await running.post("/v1/transfers", body, Prefer="wait=30")
+        assert (posted.status_code, posted.json()["fromBalance"]) == (201, "9.00"), posted.text
+
+
 async def test_while_the_broker_is_away(
     database: Database, broker: Broker, key_of: dict[str, str]
 ) -> None:

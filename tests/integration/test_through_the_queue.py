@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,9 @@ from tests.databases import Database
 from tests.integration.ledger_driver import LAYOUT, transfer
 from tests.integration.processes import Broker, Producer, consuming, producing
 from tests.polling import eventually, until
-from tests.proxy import Proxy
+from tests.proxy import BASIC_PUBLISH, Proxy, Then, Way
 from topology import connections, names
+from topology.deadlines import FINAL_AFTER
 from topology.errors import Unavailable, Unroutable
 
 
@@ -104,6 +106,48 @@ async def test_without_a_consumer_a_caller_hears_pending_and_the_command_expires
     assert isinstance(outcome.result, Rejection)
     assert outcome.result.code is Code.DEADLINE_EXCEEDED
     assert (await reads.balance_at(producer.pool, bob, datetime.now(UTC))).current_minor == 0  # type: ignore[union-attr]
+
+
+async def test_time_that_was_spent_before_is_taken_from_the_wait(
+    broker: Broker, producer: Producer
+) -> None:
+    def ask(spent_s: float) -> Any:
+        command = CreateWallet("alice-01", "ZAR")
+        return producer.commands.ask(command, actor="test", wait_s=3.0, spent_s=spent_s)
+
+    begun = producer.clock.decision_time()
+    pending = await ask(spent_s=2.0)
+    assert isinstance(pending, Pending)
+    assert pending.final_by - FINAL_AFTER - begun < timedelta(seconds=1.5)
+    with pytest.raises(Unavailable, match="before the command could be sent"):
+        await ask(spent_s=2.5)
+
+
+async def test_what_nobody_waits_for_is_not_sent_once_its_caller_has_left(
+    database: Database, broker: Broker
+) -> None:
+    async with (
+        Proxy.before(broker.url) as (proxy, url),
+        producing(database, url) as producer,
+        consuming(database, broker),
+    ):
+
+        def send(key: str) -> asyncio.Task[Pending]:
+            command = transfer("nobody-01", "nobody-02", "1", key)
+            return asyncio.create_task(producer.commands.send(command, actor="test"))
+
+        published = proxy.trap(Way.TO_SERVER, BASIC_PUBLISH, Then.HOLD)
+        first = send("key-000001")
+        await published.sprung.wait()
+        left, stays = send("key-000002"), send("key-000003")
+        await asyncio.sleep(0)  # both wait for the first one's confirm now
+        left.cancel()
+        published.release()
+        for pending in (await first, await stays):
+            await _outcome(producer, pending)
+        with pytest.raises(asyncio.CancelledError):
+            await left
+        assert await _all_decided(producer, 2)
 
 
 async def test_sent_without_waiting_it_is_decided_all_the_same(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -118,16 +119,25 @@ class Clock:
 
 
 class NoBooks:
-    """Books that say nothing of anything."""
+    """Books that say nothing of anything; while ``silent`` not even that."""
+
+    def __init__(self) -> None:
+        self.silent = False
 
     async def fetch(self, query: str, *args: object) -> list[Any]:
-        return []
+        found: list[Any] = await self._answer([])
+        return found
 
     async def fetchrow(self, query: str, *args: object) -> Any:
-        return None
+        return await self._answer(None)
 
     async def fetchval(self, query: str, *args: object) -> Any:
-        return None
+        return await self._answer(None)
+
+    async def _answer(self, answer: Any) -> Any:
+        if self.silent:
+            await asyncio.Event().wait()
+        return answer
 
 
 class Bench:
@@ -143,7 +153,8 @@ class Bench:
         """Fresh services that are all well."""
         self.sender, self.clock = Sender(), Clock()
         self.checks = {"database": ""}
-        books: Any = NoBooks()
+        self.books = NoBooks()
+        books: Any = self.books
         self.backend.connect(
             Services(
                 books=books,

@@ -10,8 +10,10 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
+from gateway import auth
 from gateway.auth import Gatekeeper, KeyRing, Rates
 from gateway.operations import READERS, WRITERS
+from gateway.preferences import read_waiting
 from gateway.problems import Refusal
 from ledger.keys import ApiKey, Scope, hash_secret
 from tests.polling import until
@@ -26,11 +28,14 @@ class Books:
     def __init__(self, *keys: ApiKey) -> None:
         self.keys = list(keys)
         self.away: Exception | None = None
+        self.silent = False
         self.asked = 0
 
     async def load(self) -> Sequence[ApiKey]:
         self.asked += 1
         await asyncio.sleep(0)
+        if self.silent:
+            await asyncio.Event().wait()
         if self.away is not None:
             raise self.away
         return list(self.keys)
@@ -146,6 +151,22 @@ async def test_the_ring_goes_on_whatever_the_database_says(error: Exception) -> 
         assert await code_of(ring, "wrong") == "unavailable"
         books.away = None
         assert await code_of(ring, "wrong") == "unauthenticated"
+
+
+async def test_a_caller_waits_for_its_key_no_longer_than_for_anything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(auth, "_LOAD_TIMEOUT_S", 60)
+    monkeypatch.setattr(auth, "_PATIENCE_S", 60)
+    books = Books(key())
+    async with ring_of(books) as ring:
+        books.silent = True
+        made = call({"Authorization": "Bearer unknown", "Prefer": "wait=0.2"})
+        made.waiting = read_waiting(made)
+        async with asyncio.timeout(10):
+            with pytest.raises(Refusal) as refused:
+                await Gatekeeper(ring, lambda: NOW).admit(made, READERS)
+        assert refused.value.code == "unavailable"
 
 
 async def test_before_the_first_look_no_key_is_called_invalid() -> None:

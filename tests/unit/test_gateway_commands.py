@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,7 @@ from gateway.movements import movement, require_sides
 from gateway.problems import Refusal
 from gateway.reading import parse_document
 from ledger.commands import (
+    WALLET_KEY_LENGTH,
     ChangeWallet,
     CreateWallet,
     PlaceReservation,
@@ -81,6 +83,14 @@ class TestCommands:
         command = await self.sent(bench, "POST", "/v1/transfers", body)
         assert command.from_wallet == WalletRef(external_unique_id="wallet-a")
 
+    async def test_ids_that_are_none_are_names_that_nobody_has(self, bench: Bench) -> None:
+        body = {**TRANSFER, "fromWalletId": "no", "toWalletId": "customer-4711"}
+        command = await self.sent(bench, "POST", "/v1/transfers", body)
+        assert command.from_wallet == WalletRef(external_unique_id="no")
+        assert command.to_wallet == WalletRef(external_unique_id="cust…")
+        for ref in (command.from_wallet, command.to_wallet):
+            assert len(ref.external_unique_id) < WALLET_KEY_LENGTH[0]
+
     async def test_group(self, bench: Bench) -> None:
         body = {"transfers": [TRANSFER, {**TRANSFER, "externalUniqueId": "key-0002"}]}
         command = await self.sent(bench, "POST", "/v1/transfer-groups", body)
@@ -135,8 +145,6 @@ REFUSED = """
     nothing to change      | PATCH  | /v1/wallets/{w}               | 422
     unknown parameter      | POST   | /v1/transfers?wait=1          | 422
     member without key     | POST   | /v1/transfer-groups           | 400
-    member without wallet  | POST   | /v1/transfer-groups           | 422
-    wallet that is none    | POST   | /v1/transfers                 | 422
     no such original       | POST   | /v1/transfers/{w}/reversals   | 404
     limit of a system      | POST   | /v1/wallets                   | 422
 """
@@ -148,8 +156,6 @@ BODIES: dict[str, Any] = {
     "nothing to change": {},
     "unknown parameter": TRANSFER,
     "member without key": {"transfers": [{**TRANSFER, "externalUniqueId": None}]},
-    "member without wallet": {"transfers": [TRANSFER, {**TRANSFER, "fromWalletId": "x"}]},
-    "wallet that is none": {**TRANSFER, "toWalletId": "no-such"},
     "no such original": {"externalUniqueId": "back-0001"},
     "limit of a system": {
         "externalUniqueId": "wallet-1",
@@ -196,6 +202,40 @@ class TestWaiting:
         assert answer.json()["status"] == "PENDING"
         assert bench.sender.asked[0]["wait_s"] == 0.5
         assert bench.sender.asked[0]["actor"] == "k1"
+
+    async def test_looking_things_up_counts_as_waiting(self, bench: Bench) -> None:
+        """A caller that has given up must not move money later."""
+        answer = await self.post(bench)
+        assert answer.status_code == 202
+        assert 0 < bench.sender.asked[0]["spent_s"] < 5
+        bench.sender.sent.clear()
+        bench.books.silent = True
+        body = {**TRANSFER, "fromExternalUniqueId": "wallet-a"}
+        del body["fromWalletId"]
+        reversal = f"/v1/transfers/{W1}/reversals"
+        async with asyncio.timeout(4), bench.client() as client:
+            for path, document in (
+                ("/v1/transfers", body),
+                ("/v1/transfer-groups", {"transfers": [body]}),
+                (reversal, {"externalUniqueId": "back-0001"}),
+            ):
+                answer = await client.post(path, json=document, headers={"Prefer": "wait=0.1"})
+                assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert not bench.sender.sent
+
+    async def test_a_deadline_that_has_passed_is_said_first(self, bench: Bench) -> None:
+        late = {"Sov-Deadline": "2026-03-24T09:59:59Z"}
+        nobody = {**TRANSFER, "fromWalletId": "nobody"}
+        async with bench.client() as client:
+            for path, body in {
+                "/v1/transfers": nobody,
+                "/v1/transfers?": {**nobody, "onlyCheck": True},
+                "/v1/transfer-groups": {"transfers": [nobody]},
+                f"/v1/transfers/{W1}/reversals": {"externalUniqueId": "back-0001"},
+            }.items():
+                answer = await client.post(path, json=body, headers=late)
+                assert (answer.status_code, answer.json()["code"]) == (504, "deadline-exceeded")
+        assert not bench.sender.sent
 
     async def test_nobody_waits(self, bench: Bench) -> None:
         bench.sender.result = Rejection(Code.SAME_WALLET, "not looked at")

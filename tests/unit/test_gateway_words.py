@@ -11,7 +11,7 @@ from gateway.cursors import Cursor, position_id, position_number
 from gateway.exchange import begin
 from gateway.identifiers import idempotency_key, optional_key, parse_id
 from gateway.parameters import Query
-from gateway.preferences import read_waiting, require_within
+from gateway.preferences import read_deadline, read_waiting, require_within
 from gateway.problems import Refusal
 from gateway.reading import is_json
 from gateway.times import InvalidTime, parse_query_time, parse_time
@@ -145,9 +145,10 @@ def test_headers_that_are_made_to_be_slow_are_ignored(prefer: str) -> None:
 def test_a_deadline_may_be_given_whether_or_not_somebody_waits() -> None:
     deadline = {"Sov-Deadline": "2026-03-24T12:00:00+02:00"}
     for headers in (deadline, {"Prefer": "wait=2", **deadline}, {"Prefer": "respond-async"}):
-        assert read_waiting(call({**headers, **deadline})).deadline == NOW
+        assert read_deadline(call({**headers, **deadline})) == NOW
+    assert read_deadline(call()) is None
     with pytest.raises(Refusal, match="Sov-Deadline must look like"):
-        read_waiting(call({"Prefer": "respond-async", "Sov-Deadline": "tomorrow"}))
+        read_deadline(call({"Prefer": "respond-async", "Sov-Deadline": "tomorrow"}))
 
 
 def test_a_deadline_lies_in_the_future_that_can_be_kept() -> None:
