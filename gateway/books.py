@@ -46,6 +46,21 @@ class Books:
         finally:
             await self._pool.release(connection)
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[PoolConnectionProxy[Any]]:
+        """The same, and all of them see the books as they are at one moment."""
+        async with self.connection() as connection:
+            transaction = connection.transaction(isolation="repeatable_read", readonly=True)
+            await transaction.start()
+            try:
+                yield connection
+            except (asyncio.CancelledError, TimeoutError):
+                raise  # it ends with its connection: a server that is silent would not end it
+            except Exception:
+                await transaction.rollback()
+                raise
+            await transaction.rollback()
+
     async def close(self, within_s: float) -> None:
         try:
             async with asyncio.timeout(within_s):

@@ -114,8 +114,8 @@ class DeadLetters:
     async def _check(self, call: Call, command: ReplayDeadLetter) -> Document:
         services = self._backend.services
         try:
-            async with reading(), services.books.connection() as connection:
-                rejection = await check_command(connection, command)
+            async with reading(call), services.books.snapshot() as snapshot:
+                rejection = await check_command(snapshot, command)
         except Exception as error:
             # What breaks the check would break the consumer again: exactly what was asked.
             if refusal_of(error).code is not Code.INTERNAL:
@@ -139,7 +139,7 @@ class DeadLetters:
 
     async def _find(self, call: Call) -> Parked:
         letter_id = _id_of(call)
-        async with reading():
+        async with reading(call):
             found = await dead_letters.shown(self._backend.services.books, letter_id)
         if found is None:
             raise not_found(Code.DEAD_LETTER_NOT_FOUND, "dead letter", letter_id)

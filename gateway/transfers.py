@@ -105,8 +105,8 @@ class Transfers:
         services = self._backend.services
         require_in_time(services, call)
         command = movement(body, key or _NO_KEY, await named_wallets(call, services, [body]))
-        async with reading(call), services.books.connection() as connection:
-            rejection = await check_transfer(connection, command)
+        async with reading(call), services.books.snapshot() as snapshot:
+            rejection = await check_transfer(snapshot, command)
         if rejection is not None:
             raise services.answers.refusal(rejection)
         return Answer(OK, {"wouldSucceed": True})

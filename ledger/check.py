@@ -1,4 +1,8 @@
-"""What would become of a command now: the rules themselves, on books that are only looked at."""
+"""What would become of a command now: the rules themselves, on books that are only looked at.
+
+Nothing is locked or written, so that only a snapshot (REPEATABLE READ) shows its several statements
+the same books.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,10 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-import asyncpg
 import uuid_utils.compat
-from asyncpg.pool import PoolConnectionProxy
 
 from ledger.commands import Command, PostTransfer, Submission
+from ledger.database import Queries
 from ledger.decide import Source, decide
 from ledger.load import Needs, load
 from ledger.rejections import Rejection
@@ -21,23 +24,17 @@ _NOBODY = UUID(int=0)
 _SOURCE: Final = Source(new_id=uuid_utils.compat.uuid7, new_reference=str)
 
 
-async def check_transfer(
-    connection: asyncpg.Connection | PoolConnectionProxy, command: PostTransfer
-) -> Rejection | None:
-    """The refusal that the transfer would meet, or None. Nothing is locked or written."""
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
-        loaded = await load(connection, Needs.of([command]), lock=False)
+async def check_transfer(snapshot: Queries, command: PostTransfer) -> Rejection | None:
+    """The refusal that the transfer would meet, or None."""
+    loaded = await load(snapshot, Needs.of([command]), lock=False)
     result = decide_transfer(command, loaded.books, _NOBODY, lambda: _NOBODY)
     return result if isinstance(result, Rejection) else None
 
 
-async def check_command(
-    connection: asyncpg.Connection | PoolConnectionProxy, command: Command
-) -> Rejection | None:
-    """The refusal that the command would meet if it were sent and decided now, or None. Nothing is
-    locked or written; raises what it would break."""
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
-        books = (await load(connection, Needs.of([command]), lock=False)).books
+async def check_command(snapshot: Queries, command: Command) -> Rejection | None:
+    """The refusal that the command would meet if it were sent and decided now, or None. Raises
+    what it would break."""
+    books = (await load(snapshot, Needs.of([command]), lock=False)).books
     submission = Submission(
         command_id=_NOBODY,
         issued=books.at,

@@ -18,7 +18,7 @@ from tests.integration.gateways import Running, make_keys, serving
 from tests.integration.ledger_driver import LAYOUT
 from tests.integration.processes import Broker, consuming, delete_queues
 from tests.polling import eventually, until
-from tests.proxy import Proxy
+from tests.proxy import Proxy, Then, Way
 from topology import connections, names
 from topology.declare import declare
 from topology.errors import LayoutChanged
@@ -137,6 +137,25 @@ async def test_a_caller_that_gave_up_while_things_were_looked_up_moves_nothing_l
         proxy.latency_s = 0.0
         posted = await running.post("/v1/transfers", body, Prefer="wait=30")
         assert (posted.status_code, posted.json()["fromBalance"]) == (201, "9.00"), posted.text
+
+
+async def test_a_check_ends_in_time_when_the_database_falls_silent(
+    database: Database, broker: Broker, key_of: dict[str, str]
+) -> None:
+    async with (
+        Proxy.before(database.reader) as (proxy, dsn),
+        serving(dsn, broker.url, key_of) as running,
+    ):
+        nobody = NOBODY.rpartition("/")[2]
+        body = {"fromWalletId": nobody, "toWalletId": nobody, "amount": 1, "onlyCheck": True}
+        # The first statement after BEGIN: the transaction is open, and cannot be ended.
+        held = proxy.trap(Way.TO_SERVER, b"FROM wallets", Then.HOLD)
+        async with asyncio.timeout(10):  # asyncpg itself would wait for 12 s more
+            refused = await running.post("/v1/transfers", body, Prefer="wait=1")
+        assert held.sprung.is_set()
+        assert is_refused(refused)
+        held.release()
+        assert (await running.post("/v1/transfers", body)).status_code == 422
 
 
 async def test_while_the_broker_is_away(
