@@ -27,6 +27,8 @@ _REFRESH_LEAST_S: Final = 0.25
 _LOAD_TIMEOUT_S: Final = 2.0
 #: A whole round of refreshing, with margin: a caller with an unknown key waits no longer.
 _PATIENCE_S: Final = 2 * _LOAD_TIMEOUT_S + _REFRESH_S
+#: Callers that wait because their key is not known: a part of the calls that are served at once.
+_MOST_UNKNOWN: Final = 512
 #: Keys are 60 characters; nothing longer is worth a hash.
 _LONGEST_KEY: Final = 200
 
@@ -44,6 +46,7 @@ class KeyRing:
         self._keys: Mapping[bytes, ApiKey] = {}
         self._wanted = asyncio.Event()
         self._round: asyncio.Future[bool] | None = None
+        self._unknown = 0
         self.answering = False
         """Whether the last refresh came through."""
 
@@ -91,12 +94,17 @@ class KeyRing:
         """Whether a refresh that starts from now on comes through; everybody shares one."""
         if self._round is None:
             return False
+        if self._unknown >= _MOST_UNKNOWN:
+            raise unavailable("too many callers with unknown keys at once")
         self._wanted.set()
+        self._unknown += 1
         try:
             async with asyncio.timeout(within_s):
                 return await asyncio.shield(self._round)
         except TimeoutError:
             return False
+        finally:
+            self._unknown -= 1
 
 
 class Rates:

@@ -35,6 +35,7 @@ class Boundary:
         self._router = router
         self._observer = Observer()
         self.in_flight = 0
+        """Calls whose answer has not begun."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = begin(scope)
@@ -42,6 +43,8 @@ class Boundary:
         async def send_timed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
+                # The work is done: a caller that is slow to take its answer keeps nobody out.
+                self.in_flight -= 1
                 message["headers"] = [
                     *message["headers"],
                     (b"server-timing", exchange.server_timing()),
@@ -59,7 +62,8 @@ class Boundary:
             connection.abort()
         finally:
             connection.end_work()
-            self.in_flight -= 1
+            if not exchange.status:
+                self.in_flight -= 1
             self._observer.observe(
                 exchange.route,
                 scope["method"],

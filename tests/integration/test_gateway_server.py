@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 
 from cli.home import path_for_children
 from gateway import connection, middleware
+from gateway.connection import Connection
 from tests.databases import Database
 from tests.integration.gateways import Running, make_keys, serving
 from tests.integration.processes import Broker
@@ -33,23 +35,36 @@ async def running(database: Database, broker: Broker) -> AsyncIterator[Running]:
         yield gateway
 
 
+def connect(running: Running) -> Any:
+    host, port = running.url.removeprefix("http://").split(":")
+    return asyncio.open_connection(host, int(port))
+
+
 async def talk(running: Running, *parts: bytes) -> tuple[int, dict[str, Any]]:
     """Send bytes over a connection of their own; answers the status and the document, or 0 where
     the connection just ended."""
-    host, port = running.url.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
+    reader, writer = await connect(running)
     try:
         for part in parts:
             writer.write(part)
             await writer.drain()
-        async with asyncio.timeout(10):
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-            return int(head.split()[1]), json.loads(await reader.readexactly(length))
-    except (asyncio.IncompleteReadError, ConnectionResetError, BrokenPipeError):
+        return await heard(reader)
+    except (ConnectionResetError, BrokenPipeError):
         return 0, {}
     finally:
         writer.close()
+
+
+async def heard(reader: asyncio.StreamReader) -> tuple[int, dict[str, Any]]:
+    """The next answer of the connection: its status and its document, or 0 at the end."""
+    try:
+        async with asyncio.timeout(10):
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            assert b"server-timing: total;dur=" in head
+            length = int(head.split(b"content-length: ")[1].split(b"\r\n")[0])
+            return int(head.split()[1]), json.loads(await reader.readexactly(length))
+    except (asyncio.IncompleteReadError, ConnectionResetError):
+        return 0, {}
 
 
 NO_REQUESTS = [
@@ -65,6 +80,9 @@ NO_REQUESTS = [
     (b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\n\r\n", 431, "head-too-large"),
     (b"GET / HTTP/1.1\r\n" + b"X-A: b\r\n" * 101 + b"\r\n", 431, "head-too-large"),
     (b"GET / HTTP/1.1\r\nX-A: " + b"b" * 40_000 + b"\r\n\r\n", 431, "head-too-large"),
+    (b"GET / HTTP/1.1\r\nX-A: " + b"b" * 40_000, 431, "head-too-large"),
+    (b"GET / HTTP/1.1\r\nX-A" + b"a" * 40_000, 431, "head-too-large"),
+    (b"\r\n" * 20_000, 431, "head-too-large"),
     (b"GET /nothing HTTP/1.0\r\n\r\n", 404, "not-found"),
     (b"BREW /v1/wallets HTTP/1.1\r\nHost: x\r\n\r\n", 400, "malformed-http"),
     (b"TRACE /v1/wallets HTTP/1.1\r\nHost: x\r\n\r\n", 405, "method-not-allowed"),
@@ -76,6 +94,111 @@ async def test_what_is_no_request_gets_a_problem(running: Running) -> None:
         answered, document = await talk(running, sent)
         assert (answered, document.get("code")) == (status, code), sent[:80]
         assert document["status"] == status
+
+
+async def test_what_is_no_request_is_counted(running: Running) -> None:
+    async def count() -> float:
+        text = (await running.http.get("/metrics")).text
+        found = re.search(r'requests_total{code="malformed-http",.*status="400"} (\S+)', text)
+        return float(found[1]) if found else 0.0
+
+    before = await count()
+    await talk(running, b"hello\r\n\r\n")
+    assert await count() == before + 1
+
+
+async def test_a_trailer_that_does_not_end_is_not_kept(running: Running) -> None:
+    reader, writer = await connect(running)
+    head = "POST /v1/wallets HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
+    head += f"Authorization: Bearer {running.keys['operator']}\r\n"
+    head += "Content-Type: application/json\r\n\r\n1\r\n{\r\n"
+    writer.write(head.encode())
+    await until(lambda: running.gateway.report()["in_flight"])
+    writer.write(b"0\r\nX-A: " + b"a" * 40_000)
+    assert (await heard(reader))[0] == 431
+    writer.close()
+    await until(lambda: not running.gateway.report()["in_flight"])
+
+
+async def test_a_refusal_is_never_taken_for_the_answer_before_it(running: Running) -> None:
+    """Its caller would believe that a command was refused which may be carried out."""
+    body = json.dumps({"externalUniqueId": "wallet-01", "currency": "ZAR"})
+    head = "POST /v1/wallets HTTP/1.1\r\nContent-Type: application/json\r\n"
+    head += f"Authorization: Bearer {running.keys['operator']}\r\nPrefer: wait=30\r\n"
+    request = f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+    for behind in (b"hello\r\n\r\n", b"GET / HTTP/1.1\r\nX-A: " + b"a" * 40_000):
+        reader, writer = await connect(running)
+        writer.write(request)
+        await until(lambda: running.gateway.report()["waiting_commands"])
+        writer.write(behind)
+        assert await heard(reader) == (0, {})
+        writer.close()
+        await until(lambda: not running.gateway.report()["waiting_commands"])
+
+
+async def test_callers_that_do_not_take_their_answers_keep_nobody_out(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, port = running.url.removeprefix("http://").split(":")
+    with socket.socket() as caller:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        caller.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(caller, (host, int(port)))
+        await loop.sock_sendall(caller, b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 60)
+        (stuck,) = await until(lambda: writing(running))
+        assert running.gateway.report()["in_flight"] == 0
+        monkeypatch.setattr(connection, "ANSWER_LIMIT_S", 0.1)
+        await until(lambda: stuck not in connections(running))
+
+
+async def test_an_answer_that_is_small_and_not_taken_is_not_kept_for_ever(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Less than what pauses a connection: closing it waits for the last byte all the same."""
+    host, port = running.url.removeprefix("http://").split(":")
+    monkeypatch.setattr(connection, "ANSWER_LIMIT_S", 0.1)
+    with socket.socket() as caller:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        caller.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(caller, (host, int(port)))
+        (opened,) = await until(lambda: connections(running))
+        opened.transport.write(b"x" * 10_000_000)
+        opened.resume_writing()  # as if it were little
+        opened.transport.close()
+        await until(lambda: not connections(running))
+
+
+def connections(running: Running) -> set[Connection]:
+    (server, _), *_ = running.gateway._servers
+    return {c for c in server.server_state.connections if isinstance(c, Connection)}
+
+
+def writing(running: Running) -> list[Connection]:
+    """Connections whose caller has stopped reading."""
+    return [c for c in connections(running) if c.flow.write_paused]
+
+
+async def test_requests_behind_each_other_are_bounded(running: Running) -> None:
+    status, _ = await talk(running, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 50)
+    assert status == 200
+    status, _ = await talk(running, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 5000)
+    assert status == 0
+
+
+async def test_connections_are_bounded(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    _, first = await connect(running)
+    await until(lambda: connections(running))
+    monkeypatch.setattr(connection, "MOST_CONNECTIONS", len(connections(running)))
+    assert await talk(running, request) == (0, {})
+    first.close()
+
+    async def served() -> bool:
+        return (await talk(running, request))[0] == 200
+
+    await eventually(served)
 
 
 async def test_bodies_that_are_too_large_are_not_read(running: Running) -> None:

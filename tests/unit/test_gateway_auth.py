@@ -169,6 +169,18 @@ async def test_a_caller_waits_for_its_key_no_longer_than_for_anything(
         assert refused.value.code == "unavailable"
 
 
+async def test_callers_with_unknown_keys_are_not_kept_without_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(auth, "_MOST_UNKNOWN", 2)
+    books = Books(key())
+    async with ring_of(books) as ring:
+        codes = await asyncio.gather(*(code_of(ring, f"wrong-{n}") for n in range(5)))
+        assert sorted(codes) == ["unauthenticated"] * 2 + ["unavailable"] * 3
+        assert (await admitted(ring)).key_id == "k1"
+        assert await code_of(ring, "wrong") == "unauthenticated"
+
+
 async def test_before_the_first_look_no_key_is_called_invalid() -> None:
     assert await code_of(KeyRing()) == "unavailable"
 
