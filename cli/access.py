@@ -16,6 +16,11 @@ from topology.settings import PREFIX, Settings
 
 DATABASE_FIELDS = ("database_url", "database_url_writer", "database_url_reader")
 AMQP_FIELDS = ("amqp_url", "amqp_url_gateway", "amqp_url_consumer")
+# What `migrate` makes users with.
+_MIGRATE_FIELDS = (
+    *("writer_password", "reader_password"),
+    *("amqp_management_url", "amqp_gateway_password", "amqp_consumer_password"),
+)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -59,8 +64,8 @@ def stored(path: Path) -> Access | None:
 
 
 def without_urls(environment: Mapping[str, str]) -> dict[str, str]:
-    """``environment`` for a child, to which its own URLs alone are then added."""
-    ours = {_name(field) for field in (*DATABASE_FIELDS, *AMQP_FIELDS)}
+    """``environment`` without any way in: for a child, to which its own URLs are then added."""
+    ours = {_name(field) for field in (*DATABASE_FIELDS, *AMQP_FIELDS, *_MIGRATE_FIELDS)}
     return {name: value for name, value in environment.items() if name not in ours}
 
 

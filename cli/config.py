@@ -65,11 +65,10 @@ def shown(value: object) -> str:
     """``value`` as text, without passwords."""
     if value is None:
         return ""
-    text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-    return masked(text)
+    return masked(value.get_secret_value()) if isinstance(value, SecretStr) else str(value)
 
 
-def _local_urls(settings: Settings, kept: Kept) -> dict[str, str]:
+def _local_urls(settings: Settings, kept: Kept) -> dict[str, SecretStr]:
     """The URLs of private servers that have been started at least once."""
     private = private_names(settings)
     known = {
@@ -86,4 +85,4 @@ def _local_urls(settings: Settings, kept: Kept) -> dict[str, str]:
     if rabbitmq.NAME in known:
         brokers = (ways.administrator, ways.gateway, ways.consumer)
         urls |= dict(zip(AMQP_FIELDS, brokers, strict=True))
-    return urls
+    return {field: SecretStr(url) for field, url in urls.items()}

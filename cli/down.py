@@ -12,8 +12,9 @@ import click
 
 from cli.access import own_fields
 from cli.home import Home, compose_file, home
-from cli.servers import places, postgres, processes, provide
+from cli.servers import install, places, postgres, processes, provide
 from cli.servers.docker import ComposeServer
+from cli.servers.failures import ServerUnavailable
 from cli.supervision import orphans, state
 from cli.supervision.state import Lock, Snapshot
 
@@ -31,14 +32,22 @@ def command(wipe: bool) -> None:
         click.echo("nothing to stop: there is no .sov folder")
         return
     here.make()
+    out_of_reach = asyncio.run(provide.out_of_reach(here.folder, here.kept))
     if wipe:
         _refuse_foreign_database(here)
+        if out_of_reach:
+            raise click.ClickException(f"--wipe is refused: {out_of_reach}")
+    elif out_of_reach:
+        click.echo(f"not stopped, should they run: {out_of_reach}", err=True)
     lock = Lock(here.lock_file)
     if not lock.acquire():
         _stop_supervisor(here)
         if not lock.acquire():
             raise click.ClickException("somebody else is starting or stopping it; try again")
-    asyncio.run(_stop_left_overs(here, wipe=wipe))
+    try:
+        asyncio.run(_stop_left_overs(here, wipe=wipe))
+    except ServerUnavailable as problem:
+        raise click.ClickException(str(problem)) from None
     if wipe:
         _wipe(here)
     click.echo("stopped, data deleted" if wipe else "stopped")
@@ -73,12 +82,17 @@ def _stop_supervisor(here: Home) -> None:
 
 
 def _follow(here: Home, first: Snapshot) -> None:
-    """Print what the supervisor says while it stops, for as long as that may take."""
+    """Print what the supervisor says while it stops, for as long as that may take.
+
+    The limit counts from the moment it does stop: an installation is waited for, however long.
+    """
     told = len(first.notes)
     deadline = time.monotonic() + _STOP_LIMIT_S
     while first.is_alive() and time.monotonic() < deadline:
         time.sleep(_POLL_S)
         snapshot = state.read(here.state_file)
+        if snapshot is not None and snapshot.phase == "starting" and not snapshot.is_stale:
+            deadline = time.monotonic() + _STOP_LIMIT_S
         for note in snapshot.notes[told:] if snapshot else ():
             click.echo(note, err=True)
             told += 1
@@ -87,6 +101,7 @@ def _follow(here: Home, first: Snapshot) -> None:
 async def _stop_left_overs(here: Home, *, wipe: bool) -> None:
     """What a killed supervisor leaves: children for a few seconds, servers for ever."""
     await orphans.end_left_over(state.read(here.state_file), _say)
+    await install.remove_left_over_guards(_say)
     servers = await provide.known_servers(here.folder, here.kept, _say, compose_file=compose_file())
     async with asyncio.TaskGroup() as group:
         for server in servers:

@@ -86,11 +86,12 @@ def _answer(server: dict[str, object]) -> str:
 def _processes(seen: Overview) -> Table:
     table = Table("process", "pid", "state", "restarts", "last end", title_justify="left")
     for each in seen.processes:
-        table.add_row(
+        cells = (
             *(str(each[column] or "-") for column in ("name", "pid", "state")),
             str(each["restarts"]),
             str(each["reason"]),
         )
+        table.add_row(*map(Text, cells))  # a reason is anybody's text, and "[" is markup in a str
     return table
 
 
@@ -106,5 +107,6 @@ def _partitions(seen: Overview) -> Table:
     }
     table = Table(*columns.values())
     for each in seen.partitions:
-        table.add_row(*("-" if each[key] is None else str(each[key]) for key in columns))
+        cells = ("-" if each[key] is None else str(each[key]) for key in columns)
+        table.add_row(*map(Text, cells))
     return table

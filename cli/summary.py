@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit, urlunsplit
+import re
+from urllib.parse import unquote_plus, urlsplit
 
 from cli.access import stored
 from cli.home import Home
 from cli.supervision import state
 from cli.supervision.state import Snapshot
+
+HIDDEN = "***"
+# As libpq and asyncpg take them after the "?"; the file of passwords is nobody's business either.
+_SECRET_OPTIONS = frozenset({"password", "sslpassword", "passfile"})
+_HOST = r"(\[[0-9A-Fa-f:.%]+\]|[^:\[\]@,]*)(:[0-9]*)?"
+_HOSTS = re.compile(rf"{_HOST}(,{_HOST})*")
 
 
 def summary(here: Home, snapshot: Snapshot) -> str:
@@ -36,9 +43,35 @@ def already_running(here: Home) -> str:
 
 
 def masked(url: str) -> str:
-    """``url`` with its password replaced."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    user, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user.split(':')[0]}:***@{host}"))
+    """``url`` with its passwords replaced, or as a whole where it is not certain what they are.
+
+    A password with an unescaped ``/``, ``?`` or ``#`` spills into parts where no password is looked
+    for: they are recognised by what no such part may hold, and then nothing is shown.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return HIDDEN
+    login, has_login, hosts = parts.netloc.rpartition("@")
+    if not (
+        parts.scheme
+        and url.startswith(f"{parts.scheme}://")
+        and _HOSTS.fullmatch(hosts)
+        and not parts.fragment
+        and "@" not in parts.path + parts.query
+    ):
+        return HIDDEN
+    query = [_masked_option(option) for option in parts.query.split("&")] if parts.query else []
+    if HIDDEN in query:
+        return HIDDEN
+    user, has_password, _ = login.partition(":")
+    shown = f"{user}:{HIDDEN}" if has_password else user
+    rest = f"{parts.path}?{'&'.join(query)}" if query else parts.path
+    return f"{parts.scheme}://{shown}{has_login}{hosts}{rest}"
+
+
+def _masked_option(option: str) -> str:
+    name, is_option, _ = option.partition("=")
+    if not is_option:
+        return HIDDEN
+    return f"{name}={HIDDEN}" if unquote_plus(name).lower() in _SECRET_OPTIONS else option

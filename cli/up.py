@@ -17,7 +17,7 @@ from cli.access import Access, BadSettings, access, private_names, settings_here
 from cli.home import Home, compose_file, home
 from cli.listening import CannotListen
 from cli.provision import Provisioning
-from cli.servers import postgres
+from cli.servers import install, postgres
 from cli.servers.failures import ServerUnavailable
 from cli.servers.places import Say
 from cli.servers.provide import Server, provide
@@ -71,6 +71,7 @@ async def _foreground(here: Home, settings: Settings) -> None:
 
     async def servers(say: Say) -> list[Server]:
         await orphans.end_left_over(before, say)
+        await install.remove_left_over_guards(say)
         return await provide(
             here.folder, here.kept, say, names=private, compose_file=compose_file()
         )

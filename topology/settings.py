@@ -32,6 +32,23 @@ class Settings(BaseSettings):
     amqp_url_gateway: SecretStr | None = Field(None, description="RabbitMQ for gateways")
     amqp_url_consumer: SecretStr | None = Field(None, description="RabbitMQ for consumers, relay")
 
+    # Read by `migrate` alone, which makes these users; nobody who runs as one of them needs it.
+    writer_password: SecretStr | None = Field(
+        None, description="for `migrate`: password of the role sov_writer, made with it"
+    )
+    reader_password: SecretStr | None = Field(
+        None, description="for `migrate`: password of the role sov_reader, made with it"
+    )
+    amqp_management_url: SecretStr | None = Field(
+        None, description="for `migrate`: RabbitMQ's management API, as its administrator"
+    )
+    amqp_gateway_password: SecretStr | None = Field(
+        None, description="for `migrate`: password of the broker's user sov_gateway, made with it"
+    )
+    amqp_consumer_password: SecretStr | None = Field(
+        None, description="for `migrate`: password of the broker's user sov_consumer, made with it"
+    )
+
     bind: str = Field("127.0.0.1", description="address the gateway listens on")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8080, description="its port")
     tls_cert: Path | None = Field(None, description="certificate chain (PEM)")

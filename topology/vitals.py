@@ -1,8 +1,9 @@
 """Signs of life: the protocol between a process and whoever watches over it.
 
 The watcher is systemd (``Type=notify``, ``WatchdogSec=5``) or our own supervisor, which speaks the
-same protocol, so that one program runs unchanged under both. Without a watcher everything here does
-nothing. Spoken with plain sockets: the sdnotify package is unmaintained, and it blocks.
+same protocol over a socket that it hands down (``SOV_BEATS_FD``), so that one program runs
+unchanged under both. Without a watcher everything here does nothing. Spoken with plain sockets: the
+sdnotify package is unmaintained, and it blocks.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Callable, Mapping
 NOTIFY = "NOTIFY_SOCKET"
 LIFELINE = "SOV_LIFELINE_FD"
 LISTEN = "SOV_LISTEN_FD"
+BEATS = "SOV_BEATS_FD"
 
 BEAT_S = 1.0
 # After the lifeline was cut: the time to drain before the process ends itself the hard way. It is
@@ -37,12 +39,18 @@ class Vitals:
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        address = environment.get(NOTIFY, "")
+        handed_down = environment.get(BEATS)
+        address = environment.get(NOTIFY, "") if handed_down is None else ""
+        self._is_ours = handed_down is not None
         # "@name" is systemd's spelling of a socket without a file.
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._socket: socket.socket | None = None
-        if address:
+        if handed_down is not None:
+            self._socket = socket.socket(fileno=int(handed_down))
+            self._socket.set_inheritable(False)
+        elif address:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        if self._socket is not None:
             self._socket.setblocking(False)
 
     async def run(self, report: Callable[[], Mapping[str, object]]) -> None:
@@ -54,7 +62,7 @@ class Vitals:
         while True:
             self._send("WATCHDOG=1")
             status = json.dumps(report(), default=str, separators=(",", ":"))
-            if len(status) <= _LARGEST_STATUS or self._is_ours():
+            if len(status) <= _LARGEST_STATUS or self._is_ours:
                 self._send(f"STATUS={status}")
             await asyncio.sleep(BEAT_S)
 
@@ -71,14 +79,14 @@ class Vitals:
             self._socket.close()
             self._socket = None
 
-    def _is_ours(self) -> bool:
-        return self._address.startswith("\0sov-")
-
     def _send(self, message: str) -> None:
         if self._socket is None:
             return
         try:
-            self._socket.sendto(message.encode(), self._address)
+            if self._is_ours:
+                self._socket.send(message.encode())
+            else:
+                self._socket.sendto(message.encode(), self._address)
         except OSError:  # full, or the watcher is gone: the lifeline tells, not this
             return
 

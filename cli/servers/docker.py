@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import http.client
 import os
 import shutil
 import socket
 from pathlib import Path
 
-from cli.servers import postgres, rabbitmq, rabbitmq_conf
+from cli.servers import broker_users, postgres, rabbitmq, rabbitmq_conf
 from cli.servers.failures import ServerUnavailable
 from cli.servers.kept import Kept
 from cli.servers.places import Say
@@ -64,7 +62,8 @@ class ComposeServer:
         self._say(f"starting {self.name} as a container")
         if not self.alive():
             self._kept.claim_port(self.name)
-            self._kept.claim_port(rabbitmq.MANAGEMENT_PORT)
+            if self.name == rabbitmq.NAME:  # a running broker sits on it: to others it looks taken
+                self._kept.claim_port(rabbitmq.MANAGEMENT_PORT)
         code, output = await self._call("up", "--detach", "--wait", self.name)
         if code != 0:
             raise ServerUnavailable(f"{self.name} did not start as a container: {output[-600:]}")
@@ -77,15 +76,19 @@ class ComposeServer:
         if self.name == postgres.NAME:
             await postgres.ensure_database(self._kept)
         else:
-            await asyncio.to_thread(_import_users, self._kept)
+            await _make_users(self._kept)
 
     async def stop(self) -> None:
-        await self._call("stop", self.name)
+        code, output = await self._call("stop", self.name)
+        if code != 0:
+            self._say(f"{self.name} may still run: {output[-600:]}")
         self._pid = None
 
     async def wipe(self) -> None:
-        """Delete the project's containers and volumes."""
-        await self._call("down", "--volumes")
+        """Delete the project's containers and volumes; raises ``ServerUnavailable``."""
+        code, output = await self._call("down", "--volumes")
+        if code != 0:
+            raise ServerUnavailable(f"the containers' data was not deleted: {output[-600:]}")
 
     async def _call(self, *arguments: str) -> tuple[int, str]:
         environment = {
@@ -94,34 +97,25 @@ class ComposeServer:
             "SOV_RABBITMQ_PASSWORD": self._kept.password(rabbitmq.user_key(rabbitmq_conf.ADMIN)),
             "SOV_RABBITMQ_PORT": str(self._kept.port(rabbitmq.PORT) or 0),
             "SOV_RABBITMQ_MANAGEMENT_PORT": str(self._kept.port(rabbitmq.MANAGEMENT_PORT) or 0),
+            # Only for the file to be read as a whole: `up` runs none of the services that use them.
+            "SOV_WRITER_PASSWORD": self._kept.password(postgres.WRITER),
+            "SOV_READER_PASSWORD": self._kept.password(postgres.READER),
+            "SOV_AMQP_GATEWAY_PASSWORD": self._kept.password(
+                rabbitmq.user_key(rabbitmq_conf.GATEWAY)
+            ),
+            "SOV_AMQP_CONSUMER_PASSWORD": self._kept.password(
+                rabbitmq.user_key(rabbitmq_conf.CONSUMER)
+            ),
         }
         return await _run((*self._compose, *arguments), environment, _START_LIMIT_S)
 
 
-def _import_users(kept: Kept) -> None:
+async def _make_users(kept: Kept) -> None:
     """The same users and permissions as on a server of our own; the image makes only the first."""
     users = {user: kept.password(rabbitmq.user_key(user)) for user in rabbitmq.USERS}
     administrator = f"{rabbitmq_conf.ADMIN}:{users[rabbitmq_conf.ADMIN]}"
-    connection = http.client.HTTPConnection(
-        "127.0.0.1", kept.port(rabbitmq.MANAGEMENT_PORT) or 0, timeout=10
-    )
-    try:
-        connection.request(
-            "POST",
-            "/api/definitions",
-            body=rabbitmq_conf.definitions(users),
-            headers={
-                "Authorization": "Basic " + base64.b64encode(administrator.encode()).decode(),
-                "Content-Type": "application/json",
-            },
-        )
-        answer = connection.getresponse()
-        if answer.status >= http.client.BAD_REQUEST:
-            raise ServerUnavailable(f"RabbitMQ refused its users: {answer.read()[:300]!r}")
-    except OSError as error:
-        raise ServerUnavailable(f"RabbitMQ's management port does not answer: {error}") from error
-    finally:
-        connection.close()
+    port = kept.port(rabbitmq.MANAGEMENT_PORT)
+    await broker_users.make(f"http://{administrator}@127.0.0.1:{port}", users)
 
 
 async def _run(

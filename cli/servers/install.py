@@ -6,10 +6,11 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from cli.servers import processes
 from cli.servers.failures import ServerUnavailable
 from cli.servers.places import Say
 
@@ -27,6 +28,8 @@ UNITS = {
     "postgresql": ("postgresql.service",),
     "rabbitmq-server": ("rabbitmq-server.service", "epmd.service", "epmd.socket"),
 }
+# While one of these is at work, a guard is not left over but needed.
+_INSTALLERS = ("apt-get", "dpkg")
 _INSTALL_LIMIT_S = 900.0
 
 
@@ -88,6 +91,26 @@ async def guard(prefix: tuple[str, ...], path: Path, text: str) -> AsyncIterator
         yield
     finally:
         await _run((*prefix, "rm", "-f", str(path)))
+
+
+async def remove_left_over_guards(
+    say: Say, paths: Collection[Path] = tuple(GUARDS), at_work: Collection[str] = _INSTALLERS
+) -> None:
+    """Remove guards whose `up` was killed: with them the machine would never start a service again.
+
+    Somebody else's files stay, and so do all while a program named in ``at_work`` runs: an
+    installation that outlived its `up` still needs them.
+    """
+    left = [path for path in paths if path.exists() and not _is_foreign(path)]
+    if not left or processes.named(at_work):
+        return
+    names = " and ".join(map(str, left))
+    prefix = await how_to_be_root()
+    if prefix is None:
+        say(f"{names} is left from an installation that was killed: delete it as root")
+        return
+    say(f"removing {names}, left from an installation that was killed")
+    await _run((*prefix, "rm", "-f", *map(str, left)))
 
 
 def _is_foreign(path: Path) -> bool:

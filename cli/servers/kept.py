@@ -60,6 +60,11 @@ class Kept:
         write_json(self._places, {**read_json(self._places), name: str(place)})
         return place
 
+    def forget_place(self, name: str) -> None:
+        places = read_json(self._places)
+        if places.pop(name, None) is not None:
+            write_json(self._places, places)
+
     def forget_secrets_and_places(self) -> None:
         """For a wipe. The ports stay: a URL in somebody's shell must go on to mean this project."""
         self._passwords.unlink(missing_ok=True)

@@ -7,8 +7,10 @@ import os
 import pwd
 import re
 import shutil
+import stat
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,18 +68,42 @@ def settle(folder: Path, name: str, kept: Kept, who: RunAs, say: Say) -> Path:
     Normally ``folder/name``. Where a parent of it is closed to the server's user (root's home, say)
     or a server cannot cope with the path, the data goes elsewhere, which is said in one line.
     """
-    place = kept.place(name)
-    if place is None:
-        place = folder / name
-        reason = _why_not(folder, who)
-        if reason:
-            digest = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
-            place = _elsewhere() / digest / name
-            say(f"{folder} {reason}: the data of {name} goes to {place}")
-            place.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
-        kept.keep_place(name, place)
+    place = kept.place(name) or _choose(folder, name, who, say)
+    if folder not in place.parents:
+        own_folder(place.parent.parent)
+        own_folder(place.parent)
+    kept.keep_place(name, place)
     make_folder(place, who)
     return place
+
+
+def _choose(folder: Path, name: str, who: RunAs, say: Say) -> Path:
+    reason = _why_not(folder, who)
+    if not reason:
+        return folder / name
+    place = _elsewhere() / hashlib.sha256(str(folder).encode()).hexdigest()[:12] / name
+    say(f"{folder} {reason}: the data of {name} goes to {place}")
+    return place
+
+
+def own_folder(path: Path) -> Path:
+    """``path`` as a folder that we alone can change, made where it is missing.
+
+    Its parent may be open to everybody (`/var/tmp` is): somebody else may have been there first, to
+    read the books or to choose the servers' configuration. Raises ``ServerUnavailable`` then.
+    """
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o711)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        reason = "is no folder"
+    elif found.st_uid != os.geteuid():
+        reason = f"belongs to somebody else (user {found.st_uid})"
+    elif found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        reason = "can be written by others (chmod go-w)"
+    else:
+        return path
+    raise ServerUnavailable(f"the servers' data cannot go below {path}, which {reason}")
 
 
 def _why_not(folder: Path, who: RunAs) -> str:
@@ -94,7 +120,7 @@ def _elsewhere() -> Path:
     """Where services keep data; for an ordinary user a folder of theirs that survives a reboot."""
     if os.geteuid() == 0:
         return ELSEWHERE
-    return Path(f"/var/tmp/store-of-value-{os.geteuid()}")  # noqa: S108 - made 0711, ours only
+    return Path(f"/var/tmp/store-of-value-{os.geteuid()}")  # noqa: S108 - own_folder looks who made it
 
 
 def make_folder(path: Path, who: RunAs) -> Path:

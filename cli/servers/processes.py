@@ -11,7 +11,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +55,17 @@ def has_argument(pid: int, argument: str) -> bool:
 
 def name_of(pid: int) -> str:
     return _read(pid, "comm").decode(errors="replace").strip()
+
+
+def named(names: Collection[str]) -> list[ProcessId]:
+    """All living processes with one of these names, whose ever: to wait for, not to end."""
+    found = []
+    for entry in _PROC.iterdir():
+        if entry.name.isdigit() and name_of(int(entry.name)) in names:
+            process = identify(int(entry.name))
+            if process is not None:
+                found.append(process)
+    return found
 
 
 def carrying(place: Path) -> list[ProcessId]:

@@ -57,6 +57,7 @@ async def provide(
             problems.append(f"apt: {problem}")
         missing = _missing(names)
     if not missing:
+        await _leave_containers(folder, kept, say, compose_file)
         return [_installed(name, folder, kept, say) for name in names]
     compose = await docker.compose_command()
     if compose is None:
@@ -69,16 +70,41 @@ async def provide(
 
 
 async def known_servers(folder: Path, kept: Kept, say: Say, *, compose_file: Path) -> list[Server]:
-    """Those that were ever provided for ``folder``, running or not; installs and makes nothing."""
-    if kept.place(_COMPOSE) is not None:
-        compose = await docker.compose_command()
-        return _containers(BOTH, folder, kept, say, compose, compose_file) if compose else []
+    """Those that were ever provided for ``folder``, running or not; installs and makes nothing.
+
+    Containers are among them only while an engine answers (see ``out_of_reach``).
+    """
     missing = _missing(BOTH)
-    return [
+    found = [
         _installed(name, folder, kept, say)
         for name in BOTH
         if name not in missing and kept.place(name) is not None
     ]
+    if kept.place(_COMPOSE) is not None and (compose := await docker.compose_command()):
+        found += _containers(BOTH, folder, kept, say, compose, compose_file)
+    return found
+
+
+async def out_of_reach(folder: Path, kept: Kept) -> str:
+    """Why containers of ``folder`` can be neither stopped nor wiped now; empty where they can."""
+    if kept.place(_COMPOSE) is None or await docker.compose_command() is not None:
+        return ""
+    return (
+        f"the servers are containers of the Compose project {_project(folder)}, and no Docker"
+        " engine with Compose answers"
+    )
+
+
+async def _leave_containers(folder: Path, kept: Kept, say: Say, compose_file: Path) -> None:
+    """Installed servers take over from containers, whose data is not theirs and stays."""
+    if kept.place(_COMPOSE) is None:
+        return
+    project = _project(folder)
+    say(f"installed servers take over; what the containers held stays in volumes of {project}")
+    if compose := await docker.compose_command():
+        for server in _containers(BOTH, folder, kept, say, compose, compose_file):
+            await server.stop()
+    kept.forget_place(_COMPOSE)
 
 
 def _containers(
@@ -89,8 +115,12 @@ def _containers(
     compose: tuple[str, ...],
     file: Path,
 ) -> list[Server]:
-    project = "sov-" + hashlib.sha256(str(folder).encode()).hexdigest()[:12]
+    project = _project(folder)
     return [docker.ComposeServer(name, compose, file, project, kept, say) for name in names]
+
+
+def _project(folder: Path) -> str:
+    return "sov-" + hashlib.sha256(str(folder).encode()).hexdigest()[:12]
 
 
 def _missing(names: Collection[str]) -> list[str]:

@@ -8,14 +8,17 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from cli.servers import processes
 from cli.servers.processes import ProcessId
+from cli.supervision import counts
 from cli.supervision.backoff import Backoff
-from cli.supervision.beats import Beat
+from cli.supervision.beats import BeatSocket
+from topology.vitals import BEATS
 
 State = Literal["starting", "ready", "stopping", "waiting", "stopped"]
 LARGEST_LOG = 50_000_000
@@ -56,6 +59,7 @@ class Child:
     report: Mapping[str, object] = field(default_factory=dict)
     reason: str = ""
     _process: subprocess.Popen[bytes] | None = None
+    _beats: BeatSocket | None = None
     _identity: ProcessId | None = None
     _due: float = 0.0
     _deadline: float = 0.0
@@ -81,15 +85,16 @@ class Child:
             self._verdict = "did not drain in time" if self.state == "stopping" else "silent"
             self._process.send_signal(signal.SIGKILL)
 
-    def beat(self, beat: Beat, now: float) -> None:
-        """Take in one message of this child."""
-        if "WATCHDOG" in beat.fields and self.state != "stopping":
-            self._deadline = now + self.limits.silence_s
-        if "READY" in beat.fields and self.state == "starting":
-            self.state = "ready"
-            self._ready_since = now
-        if "STATUS" in beat.fields:
-            self.report = _parsed(beat.fields["STATUS"])
+    def listen(self, now: float) -> None:
+        """Take in what the child has said since."""
+        for fields in self._beats.received() if self._beats else ():
+            if "WATCHDOG" in fields and self.state != "stopping":
+                self._deadline = now + self.limits.silence_s
+            if "READY" in fields and self.state == "starting":
+                self.state = "ready"
+                self._ready_since = now
+            if "STATUS" in fields:
+                self.report = _parsed(fields["STATUS"])
 
     def forgive(self, now: float) -> None:
         """After we ourselves were frozen: silence meanwhile was ours, not the child's."""
@@ -98,7 +103,7 @@ class Child:
     def stop(self, now: float) -> None:
         """Ask it to drain; ``tick`` kills it after ``drain_s``. It is not started again."""
         if self._process is None or self._process.poll() is not None:
-            self._process = self._identity = None
+            self._let_go()
             self.state = "stopped"
         elif self.state != "stopping":
             self.state = "stopping"
@@ -122,36 +127,46 @@ class Child:
         self._deadline = now + self.limits.first_beat_s
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        with self.plan.log.open("ab") as log:
-            return subprocess.Popen(
-                self.plan.arguments,
-                env=dict(self.plan.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=self.plan.inherits,
-                start_new_session=True,  # a Ctrl-C reaches us alone: we decide who stops first
-            )
+        beats = BeatSocket()
+        try:
+            with self.plan.log.open("ab") as log:
+                process = subprocess.Popen(
+                    self.plan.arguments,
+                    env={**self.plan.environment, BEATS: str(beats.inherited)},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=(*self.plan.inherits, beats.inherited),
+                    start_new_session=True,  # a Ctrl-C reaches us alone: we decide who stops first
+                )
+        except BaseException:
+            beats.close()
+            raise
+        beats.handed_over()
+        self._beats = beats
+        return process
 
     def _ended(self, now: float, code: int) -> None:
         stopped = self.state == "stopping"
         up_s = now - self._ready_since if self._ready_since is not None else 0.0
-        self._forget_gauges()
-        self._process = self._identity = None
-        self.report = {}
+        pid = self.pid
+        self._let_go()
         reason = ", ".join(filter(None, (self._verdict, _ending(code))))
         if stopped:
             self.state = "stopped"
             self.reason = reason
         else:
             self._wait(now, reason, up_s)
-
-    def _forget_gauges(self) -> None:
-        """What a dead process had in flight is not in flight; its counters go on counting."""
         folder = self.plan.environment.get(METRICS)
-        if folder is not None:
-            for file in Path(folder).glob(f"gauge_live*_{self.pid}.db"):
-                file.unlink(missing_ok=True)
+        if folder is not None and pid is not None:
+            counts.bury(Path(folder), pid)
+
+    def _let_go(self) -> None:
+        """What is left of an ended process."""
+        if self._beats is not None:
+            self._beats.close()
+        self._process = self._identity = self._beats = None
+        self.report = {}
 
     def _wait(self, now: float, reason: str, up_s: float) -> None:
         self.state = "waiting"
@@ -176,7 +191,17 @@ def _parsed(text: str) -> Mapping[str, object]:
 
 
 def keep_small(log: Path) -> None:
-    """Bound a log that is being appended to: one older copy is kept, a few lines may be lost."""
-    if log.exists() and log.stat().st_size > LARGEST_LOG:
-        shutil.copyfile(log, log.with_name(log.name + ".1"))
-        os.truncate(log, 0)  # the writer appends, so it goes on at the new end
+    """Bound a log that is being appended to: one older copy is kept, a few lines may be lost.
+
+    On a full disk there is no copy: then the log is what there is to give up. Raises ``OSError``
+    only where the log itself cannot be touched.
+    """
+    if not log.exists() or log.stat().st_size <= LARGEST_LOG:
+        return
+    older = log.with_name(log.name + ".1")
+    try:
+        shutil.copyfile(log, older)
+    except OSError:
+        with suppress(OSError):
+            older.unlink()
+    os.truncate(log, 0)  # the writer appends, so it goes on at the new end

@@ -7,18 +7,19 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from cli.servers import processes
 from cli.servers.failures import ServerUnavailable
 from cli.servers.provide import Server
 from cli.supervision import state
-from cli.supervision.beats import BeatSocket
 from cli.supervision.child import Child, Limits, Plan, keep_small
 from cli.supervision.state import Phase, ProcessView, Snapshot
 from cli.supervision.watched import WatchedServer
-from topology.vitals import LIFELINE, NOTIFY
+from topology.vitals import LIFELINE
 
 # Ten looks a second: what is dead is started again well within one.
 TICK_S = 0.1
@@ -79,20 +80,18 @@ class Supervisor:
 
         Raises what a first start or ``prepare`` raises: then nothing runs.
         """
-        beats = BeatSocket()
         lifeline, held = os.pipe()
         try:
-            await self._until(stop, self._bring_up(beats, lifeline))
+            await self._until(stop, self._bring_up(lifeline))
             if not stop.is_set():
                 self._phase = "running"
-                await self._watch(stop, beats)
-            await self._stop(beats, "stopped")
+                await self._watch(stop)
+            await self._stop("stopped")
         except Exception as failure:
             self._reason = str(failure)
-            await self._stop(beats, "failed")
+            await self._stop("failed")
             raise
         finally:
-            beats.close()
             os.close(lifeline)
             os.close(held)
 
@@ -107,12 +106,24 @@ class Supervisor:
             )
         if not working.done():
             working.cancel()
-            await asyncio.wait([working])
+            await self._given_up(working)
         else:
             stopping.cancel()
             working.result()
 
-    async def _bring_up(self, beats: BeatSocket, lifeline: int) -> None:
+    async def _given_up(self, working: asyncio.Future[None]) -> None:
+        """The end of cancelled work, however long it takes: an installation is not cut short.
+
+        The state file stays fresh, or `down` would take us for frozen and kill us in the middle.
+        """
+        await asyncio.wait([working], timeout=_WRITE_EVERY_S)
+        if not working.done():
+            self._say("stopping as soon as what cannot be cut short has ended")
+        while not working.done():
+            self._write()
+            await asyncio.wait([working], timeout=_WRITE_EVERY_S)
+
+    async def _bring_up(self, lifeline: int) -> None:
         for server in await self._provide(self._say):
             self._servers.append(WatchedServer(server, self._say))
         try:
@@ -126,18 +137,10 @@ class Supervisor:
             reasons = "\n".join(str(failure) for failure in unavailable.exceptions)
             raise ServerUnavailable(reasons) from None
         for plan in await self._prepare():
-            environment = {
-                **plan.environment,
-                NOTIFY: beats.address,
-                LIFELINE: str(lifeline),
-            }
-            whole = Plan(
-                plan.name,
-                plan.arguments,
-                environment,
-                plan.log,
-                plan.stage,
-                (*plan.inherits, lifeline),
+            whole = replace(
+                plan,
+                environment={**plan.environment, LIFELINE: str(lifeline)},
+                inherits=(*plan.inherits, lifeline),
             )
             self._children.append(Child(whole, self._around.limits))
 
@@ -146,9 +149,9 @@ class Supervisor:
         await watched.start(time.monotonic())
         self._say(f"{watched.server.name} is ready")
 
-    async def _watch(self, stop: asyncio.Event, beats: BeatSocket) -> None:
+    async def _watch(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            self._look(beats)
+            self._look()
             if not self._announced and self._snapshot().ready:
                 self._announced = True
                 self._say(f"ready: {self._around.url}")
@@ -158,30 +161,43 @@ class Supervisor:
             except TimeoutError:
                 continue
 
-    def _look(self, beats: BeatSocket) -> None:
+    def _look(self) -> None:
+        """One look at everything. Whatever goes wrong with one must not end the care for others."""
         now = time.monotonic()
-        by_pid = {child.pid: child for child in self._children}
-        for beat in beats.received():
-            if beat.pid in by_pid:
-                by_pid[beat.pid].beat(beat, now)
+        for child in self._children:
+            self._survive(partial(child.listen, now))
         if now - self._looked > _ASLEEP_S:
             for child in self._children:
                 child.forgive(now)
         self._looked = now
         for child in self._children:
-            before = child.restarts
-            child.tick(now)
-            if child.restarts != before:
-                self._say(f"{child.plan.name} {child.reason}: starting it again")
+            self._survive(partial(self._tick, child, now))
         if self._phase == "running":
             for watched in self._servers:
-                watched.tick(now)
+                self._survive(partial(watched.tick, now))
         if now - self._written >= _WRITE_EVERY_S:
             self._write()
             for child in self._children:
-                keep_small(child.plan.log)
+                self._survive(partial(keep_small, child.plan.log))
 
-    async def _stop(self, beats: BeatSocket, last: Phase) -> None:
+    def _tick(self, child: Child, now: float) -> None:
+        before = child.restarts
+        try:
+            child.tick(now)
+        finally:
+            if child.restarts != before:
+                self._say(f"{child.plan.name} {child.reason}: starting it again")
+
+    def _survive(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception as failure:
+            # Ten looks a second: the same trouble is said once, not each time.
+            trouble = f"the supervisor goes on after {type(failure).__name__}: {failure}"
+            if trouble not in self._notes:
+                self._say(trouble)
+
+    async def _stop(self, last: Phase) -> None:
         self._phase = "stopping"
         if self._around.listening is not None:
             # From here on callers are refused at once instead of waiting in a backlog for nobody.
@@ -196,7 +212,7 @@ class Supervisor:
                 if self._hurry.is_set():
                     for child in stopping:
                         child.hurry(time.monotonic())
-                self._look(beats)
+                self._look()
                 await asyncio.sleep(TICK_S / 2)
         if self._servers:
             self._say("stopping " + ", ".join(each.server.name for each in self._servers))
@@ -210,7 +226,8 @@ class Supervisor:
                 group.create_task(watched.stop())
 
     def _say(self, line: str) -> None:
-        self._say_aloud(line)
+        with suppress(OSError):  # our own log may lie on a full disk, or the terminal be gone
+            self._say_aloud(line)
         self._notes.append(line)
         del self._notes[:-200]
 
@@ -219,7 +236,8 @@ class Supervisor:
         try:
             state.write(self._around.state_file, self._snapshot())
         except OSError as problem:  # a full disk must not end those who could go on without one
-            self._say_aloud(f"cannot write {self._around.state_file}: {problem}")
+            with suppress(OSError):
+                self._say_aloud(f"cannot write {self._around.state_file}: {problem}")
 
     def _snapshot(self) -> Snapshot:
         me = self._me or processes.ProcessId(os.getpid(), 0)

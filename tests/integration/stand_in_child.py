@@ -31,6 +31,10 @@ async def main(name: str, journal: Path, behaviour: str) -> int:
         serving = await asyncio.start_server(_answer(os.getpid()), sock=opened)
         await serving.start_serving()
     vitals.ready()
+    if behaviour == "babble":
+        while not stop.is_set():
+            vitals.ready()
+            await asyncio.sleep(0)
     await stop.wait()
     if behaviour == "deaf":
         await asyncio.Event().wait()

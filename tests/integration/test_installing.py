@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+import time
 from pathlib import Path
 
 import pytest
 
-from cli.home import compose_file
-from cli.servers import binaries, docker, install, provide
+from cli import down
+from cli.home import Home, compose_file
+from cli.servers import binaries, docker, install, processes, provide
 from cli.servers.failures import ServerUnavailable
 from cli.servers.kept import Kept
+from cli.supervision import state
+from cli.supervision.state import Phase, Snapshot
+from tests.polling import until
 
 
 async def test_a_guard_file_is_there_for_the_time_of_the_installation_only(tmp_path: Path) -> None:
@@ -26,6 +33,65 @@ async def test_somebody_elses_policy_is_left_alone(tmp_path: Path) -> None:
     async with install.guard((), path, "exit 101\n"):
         assert path.read_text() == "#!/bin/sh\nexit 0\n"
     assert path.exists()
+
+
+async def test_what_a_killed_installation_left_is_removed(tmp_path: Path) -> None:
+    paths = [tmp_path / path.name for path in install.GUARDS]
+    for path, text in zip(paths, install.GUARDS.values(), strict=True):
+        path.write_text(text)
+    theirs = tmp_path / "theirs"
+    theirs.write_text("#!/bin/sh\nexit 101\n")
+    said: list[str] = []
+    await install.remove_left_over_guards(said.append, [*paths, theirs], at_work=())
+    assert [path.exists() for path in (*paths, theirs)] == [False, False, True]
+    assert len(said) == 1
+    await install.remove_left_over_guards(said.append, [*paths, theirs], at_work=())
+    assert len(said) == 1
+
+
+async def test_an_installation_that_outlived_its_up_keeps_its_guards(tmp_path: Path) -> None:
+    policy = tmp_path / "policy"
+    policy.write_text(install.GUARDS[install.POLICY])
+    installer = tmp_path / "sov-test-apt"
+    shutil.copy("/bin/sleep", installer)
+    process = await asyncio.create_subprocess_exec(installer, "1000")
+    try:
+        await until(lambda: processes.named([installer.name]))
+        await install.remove_left_over_guards(print, [policy], at_work=[installer.name])
+        assert policy.exists()
+    finally:
+        process.kill()
+        await process.wait()
+    await install.remove_left_over_guards(print, [policy], at_work=[installer.name])
+    assert not policy.exists()
+
+
+async def test_down_waits_for_an_installation_and_then_as_long_as_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit_s = 2.0
+    monkeypatch.setattr(down, "_STOP_LIMIT_S", limit_s)
+    here = Home(tmp_path)
+    process = await asyncio.create_subprocess_exec("sleep", "1000")
+    identity = processes.identify(process.pid)
+    assert identity is not None
+
+    def write(phase: Phase) -> Snapshot:
+        ours = (identity.pid, identity.started_ticks)
+        snapshot = Snapshot(*ours, phase, time.time(), "", "", (), (), ())
+        state.write(here.state_file, snapshot)
+        return snapshot
+
+    following = asyncio.create_task(asyncio.to_thread(down._follow, here, write("starting")))
+    began = time.monotonic()
+    try:
+        await until(lambda: write("starting") and time.monotonic() > began + 2 * limit_s)
+        assert not following.done()
+        write("stopping")
+        await following
+    finally:
+        process.kill()
+        await process.wait()
 
 
 async def test_without_any_way_every_option_is_listed(

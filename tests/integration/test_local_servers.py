@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from aio_pika.exceptions import AMQPConnectionError
 from aiormq.exceptions import ChannelAccessRefused
 
 from cli import probes
-from cli.home import compose_file
+from cli.home import compose_file, path_for_children
 from cli.servers import binaries, postgres, processes, provide, rabbitmq, rabbitmq_conf
 from cli.servers.kept import Kept
 from cli.servers.postgres import PostgresServer
@@ -195,6 +196,49 @@ async def test_the_health_check_of_the_broker_answers(installation: Installation
     password = kept.password(rabbitmq.user_key(rabbitmq_conf.ADMIN))
     assert await probes.alarms(port, rabbitmq_conf.ADMIN, password) == "none"
     assert await probes.alarms(port, rabbitmq_conf.ADMIN, "wrong") == "unknown"
+
+
+async def test_migrate_makes_the_users_that_it_is_given_passwords_for(
+    installation: Installation,
+) -> None:
+    kept = installation.kept
+    password = kept.password(rabbitmq.user_key(rabbitmq_conf.ADMIN))
+    management = f"http://{rabbitmq_conf.ADMIN}:{password}@127.0.0.1"
+    environment = {
+        **os.environ,
+        **path_for_children(os.environ),
+        "SOV_DATABASE_URL": postgres.url(kept, postgres.OWNER),
+        "SOV_WRITER_PASSWORD": kept.password(postgres.WRITER),
+        "SOV_READER_PASSWORD": kept.password(postgres.READER),
+        "SOV_AMQP_GATEWAY_PASSWORD": "fresh",
+        # What the other tests here go on with.
+        "SOV_AMQP_CONSUMER_PASSWORD": kept.password(rabbitmq.user_key(rabbitmq_conf.CONSUMER)),
+    }
+    code, said = await migrate(environment)
+    assert code == 1
+    assert "SOV_AMQP_MANAGEMENT_URL" in said
+    known = kept.port(rabbitmq.MANAGEMENT_PORT)
+    code, said = await migrate({**environment, "SOV_AMQP_MANAGEMENT_URL": f"{management}:{known}"})
+    assert code == 0, said
+    for user in (postgres.WRITER, postgres.READER):
+        await (await asyncpg.connect(postgres.url(kept, user))).close()
+    amqp = rabbitmq.url(kept, rabbitmq_conf.GATEWAY)
+    old = kept.password(rabbitmq.user_key(rabbitmq_conf.GATEWAY))
+    await (await aio_pika.connect(amqp.replace(old, "fresh"), timeout=5)).close()
+    environment["SOV_AMQP_GATEWAY_PASSWORD"] = old
+    code, said = await migrate({**environment, "SOV_AMQP_MANAGEMENT_URL": f"{management}:{known}"})
+    assert code == 0, said
+    await (await connect(installation, rabbitmq_conf.GATEWAY)).close()
+    await (await connect(installation, rabbitmq_conf.CONSUMER)).close()
+
+
+async def migrate(environment: dict[str, str]) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli", "migrate"), env=environment, stdout=-1, stderr=-1
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode is not None
+    return process.returncode, (out + err).decode()
 
 
 async def test_running_servers_are_adopted_not_started_twice(installation: Installation) -> None:

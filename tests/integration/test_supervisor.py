@@ -7,8 +7,6 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -16,118 +14,16 @@ import pytest
 from cli.home import path_for_children
 from cli.servers import processes
 from cli.servers.failures import ServerUnavailable
-from cli.servers.places import Say
 from cli.servers.processes import ProcessId
-from cli.servers.provide import Server
 from cli.supervision import state
-from cli.supervision.child import Limits, Plan
-from cli.supervision.state import ProcessView
-from cli.supervision.supervisor import Supervisor, Surroundings
+from cli.supervision.child import Limits
+from tests.integration.supervised import Running, StandInServer, supervised
 from tests.polling import until
-from topology.vitals import LISTEN
-
-
-class StandInServer:
-    """A server that is one sleeping process."""
-
-    name = "stand-in"
-
-    def __init__(self, failures: int = 0) -> None:
-        self.failures = failures
-        self._process: asyncio.subprocess.Process | None = None
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
-
-    def alive(self) -> bool:
-        return self._process is not None and self._process.returncode is None
-
-    async def start(self) -> None:
-        if self.failures:
-            self.failures -= 1
-            raise ServerUnavailable("not today")
-        self._process = await asyncio.create_subprocess_exec("sleep", "1000")
-
-    async def stop(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            self._process.terminate()
-            await self._process.wait()
-
-
-class Running:
-    """A supervisor at work in this process, seen through its state file as others see it."""
-
-    def __init__(self, folder: Path, limits: Limits) -> None:
-        self.folder = folder
-        self.limits = limits
-        self.said: list[str] = []
-        self.stop = asyncio.Event()
-        self.plans: list[Plan] = []
-        self.servers: list[Server] = []
-        self.listening: socket.socket | None = None
-
-    def plan(self, name: str, behaviour: str = "well", stage: int = 1) -> None:
-        environment = {**os.environ, **path_for_children(os.environ)}
-        inherits: tuple[int, ...] = ()
-        if self.listening is not None:
-            inherits = (self.listening.fileno(),)
-            environment[LISTEN] = str(self.listening.fileno())
-        program = "tests.integration.stand_in_child"
-        arguments = (sys.executable, "-m", program, name, str(self.journal), behaviour)
-        log = self.folder / f"{name}.log"
-        self.plans.append(Plan(name, arguments, environment, log, stage, inherits))
-
-    @property
-    def journal(self) -> Path:
-        return self.folder / "journal"
-
-    def written(self) -> list[str]:
-        return self.journal.read_text().splitlines() if self.journal.exists() else []
-
-    def view(self, name: str) -> ProcessView | None:
-        snapshot = state.read(self.folder / "state.json")
-        views = snapshot.processes if snapshot else ()
-        return next((view for view in views if view.name == name), None)
-
-    async def ready(self, name: str, restarts: int = 0) -> ProcessView:
-        """Wait until ``name`` does its work after that many restarts."""
-
-        def look() -> ProcessView | None:
-            view = self.view(name)
-            fits = view is not None and view.state == "ready" and view.restarts >= restarts
-            return view if fits else None
-
-        found = await until(look)
-        assert found is not None
-        return found
-
-    async def supervise(self) -> None:
-        async def provide(_: Say) -> Sequence[Server]:
-            return self.servers
-
-        async def prepare() -> Sequence[Plan]:
-            return self.plans
-
-        around = Surroundings(
-            self.folder / "state.json", "http://nowhere", self.limits, self.listening
-        )
-        await Supervisor(provide, prepare, around, self.said.append).run(self.stop)
 
 
 @pytest.fixture
 def running(tmp_path: Path) -> Running:
     return Running(tmp_path, Limits(silence_s=3.0, drain_s=1.0))
-
-
-@asynccontextmanager
-async def supervised(running: Running) -> AsyncIterator[None]:
-    async with asyncio.TaskGroup() as group:
-        group.create_task(running.supervise())
-        try:
-            yield
-        finally:
-            running.stop.set()
 
 
 async def test_a_killed_child_is_started_again(running: Running) -> None:

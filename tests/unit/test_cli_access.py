@@ -71,7 +71,8 @@ def test_private_servers_give_every_role_its_own_user(kept: Kept) -> None:
 
 def test_a_gateway_gets_no_way_to_write_the_books(kept: Kept) -> None:
     ways = access(settings_here({}, kept), kept)
-    given = {**without_urls({"SOV_DATABASE_URL": OURS, "HOME": "/"}), **ways.for_gateway()}
+    around = {"SOV_DATABASE_URL": OURS, "SOV_WRITER_PASSWORD": "secret", "HOME": "/"}
+    given = {**without_urls(around), **ways.for_gateway()}
     assert set(given) == {"HOME", "SOV_DATABASE_URL_READER", "SOV_AMQP_URL_GATEWAY"}
 
 
