@@ -16,7 +16,12 @@ from producers.intake import Intake
 from producers.publisher import Parcel, Publisher
 from producers.replies import Replies, Waiter
 from topology.command_ids import CommandIds, new_command_id, whole_milliseconds
-from topology.deadlines import ASYNC_DEADLINE, FINAL_AFTER, deadline_after_s
+from topology.deadlines import (
+    ASYNC_DEADLINE,
+    FINAL_AFTER,
+    WAIT_DEFAULT_S,
+    deadline_after_s,
+)
 from topology.envelopes import MAX_BYTES, encode_submission
 from topology.errors import Unavailable
 from topology.partitions import partition_of
@@ -109,7 +114,12 @@ class Commands:
         submission = self._submission(command, deadline, actor, trace)
         parcel = self._send(submission)
         try:
-            await parcel.fate
+            # Shielded: giving up must not look like the broker's answer to the lane.
+            async with asyncio.timeout(WAIT_DEFAULT_S):
+                await asyncio.shield(parcel.fate)
+        except TimeoutError:
+            if parcel.withdraw():
+                raise Unavailable("the broker did not take the command in time") from None
         except asyncio.CancelledError:
             parcel.withdraw()
             raise

@@ -157,11 +157,27 @@ class _Lane:
     async def run(self) -> None:
         while True:
             await self._arrived.wait()
-            parcels = self._take()
-            if parcels:
-                await self._publish(parcels)
+            await self._send_waiting()
             if not self._waiting:
                 self._arrived.clear()
+
+    async def _send_waiting(self) -> None:
+        """One message. Nothing is taken before there is a channel to write it to: whoever gives up
+        until then can be told for certain that it was not accepted."""
+        try:
+            channel = await self._open_channel()
+        except Unavailable as error:
+            self._refuse_waiting(error)
+        except connections.BROKER_ERRORS as error:
+            self._refuse_waiting(Unavailable(f"no channel to the broker: {error!r}"))
+        else:
+            parcels = self._take()
+            if parcels:
+                await self._publish(channel, parcels)
+
+    def _refuse_waiting(self, reason: Unavailable) -> None:
+        _refuse([parcel for parcel in self._waiting if parcel.take()], reason)
+        self._waiting.clear()
 
     def _take(self) -> list[Parcel]:
         """As many as a message may hold, without those that nobody waits for any more."""
@@ -177,15 +193,11 @@ class _Lane:
                 size += len(parcel.body)
         return parcels
 
-    async def _publish(self, parcels: list[Parcel]) -> None:
+    async def _publish(self, channel: AbstractChannel, parcels: list[Parcel]) -> None:
         try:
-            channel = await self._open_channel()
             body = self._publisher.encode(parcels)
         except Unavailable as error:
             _refuse(parcels, error)
-            return
-        except connections.BROKER_ERRORS as error:
-            _refuse(parcels, Unavailable(f"no channel to the broker: {error!r}"))
             return
         metrics.COMMANDS_PER_MESSAGE.observe(len(parcels))
         try:

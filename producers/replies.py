@@ -120,6 +120,7 @@ class Replies:
         connection = await connections.connect(self._url, self._name)
         try:
             channel = await connections.plain_channel(connection)
+            await connections.close_when_cancelled(channel)
             name = names.reply_queue()
             queue = await channel.declare_queue(
                 name,

@@ -64,6 +64,8 @@ class Trap:
                 self.after_bytes -= len(data)
                 return None
             return self.after_bytes
+        # Shorter than the pattern: one that passed before the trap was set must not spring it.
+        tail = tail[max(0, len(tail) - len(self.pattern) + 1) :]
         found = (tail + data).find(self.pattern)
         return None if found < 0 else max(0, found - len(tail))
 
@@ -77,6 +79,10 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._traps: list[Trap] = []
         self._flowing = {way: asyncio.Event() for way in Way}
+        self.made = 0
+        """How many connections have led through it so far."""
+        self.kept: list[asyncio.StreamWriter] = []
+        """Servers' ends of connections whose cut they have not noticed."""
         self.closed = False
         """While set, new connections are cut as they come."""
         self.latency_s = 0.0
@@ -100,12 +106,19 @@ class Proxy:
         finally:
             proxy._server.close()
             await proxy.cut()
+            for end in proxy.kept:
+                end.transport.abort()
 
-    async def cut(self, *, reset: bool = False) -> None:
+    @property
+    def links(self) -> int:
+        """How many connections lead through it."""
+        return len(self._links)
+
+    async def cut(self, *, reset: bool = False, unnoticed: bool = False) -> None:
         """Close every connection, both ends, at once; ``reset`` as if the peer's machine had been
-        restarted (RST)."""
+        restarted (RST), ``unnoticed`` by the server, whose ends stay open until the proxy ends."""
         for task, link in self._links.items():
-            link.reset = reset
+            link.reset, link.server_kept = reset, unnoticed
             task.cancel()
         if self._links:
             await asyncio.wait(self._links)
@@ -151,6 +164,7 @@ class Proxy:
         if self.closed:
             writer.transport.abort()
             return
+        self.made += 1
         link = _Link(self, self._target)
         task = asyncio.ensure_future(link.run(reader, writer))
         self._links[task] = link
@@ -164,7 +178,7 @@ class _Link:
         self._proxy, self._target = proxy, target
         self._answer_dropped = False
         """The next data towards the client is swallowed, and the connection cut."""
-        self.reset = False
+        self.reset = self.server_kept = False
 
     async def run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         ends = [writer]
@@ -180,6 +194,9 @@ class _Link:
         finally:
             for way in ways:
                 way.cancel()
+            if self.server_kept:
+                self._proxy.kept += ends[1:]
+                del ends[1:]
             for end in ends:
                 self._end(end)
 

@@ -84,6 +84,25 @@ async def plain_channel(connection: AbstractConnection) -> AbstractChannel:
     return channel
 
 
+async def close_when_cancelled(channel: AbstractChannel) -> None:
+    """Close the channel when the broker cancels a consumer on it, as if it had been lost.
+
+    The broker does that when the queue is deleted or lost; the channel lives on, and nothing ever
+    comes through it again, even where the queue is there again.
+    """
+    closing: set[asyncio.Task[None]] = set()
+
+    def cancelled(_: object) -> None:
+        # A task: this is called by the reader that a close has to wait for.
+        task = asyncio.ensure_future(close(channel))
+        closing.add(task)
+        task.add_done_callback(closing.discard)
+
+    with losing_the_peer():
+        underlay = await channel.get_underlay_channel()
+    underlay.on_consumer_cancel_callbacks.add(cancelled)
+
+
 def is_blocked(connection: AbstractConnection) -> bool:
     """Whether the broker has stopped reading from us (memory or disk alarm).
 

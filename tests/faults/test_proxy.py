@@ -115,3 +115,16 @@ async def test_reset_is_noticed_as_one(echo: tuple[Echo, str]) -> None:
         with pytest.raises(ConnectionResetError):
             await reader.read(1)
         writer.close()
+
+
+async def test_a_cut_that_the_server_does_not_notice(echo: tuple[Echo, str]) -> None:
+    async with Proxy.before(echo[1]) as (proxy, url):
+        reader, writer = await talk(url)
+        writer.write(b"hello")
+        assert await reader.readexactly(5) == b"HELLO"
+        await proxy.cut(unnoticed=True)
+        assert await lost(reader) == b""
+        (end,) = proxy.kept
+        end.write(b" again")
+        await until(lambda: echo[0].got == b"hello again")
+        writer.close()
