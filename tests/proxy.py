@@ -64,6 +64,8 @@ class Trap:
                 self.after_bytes -= len(data)
                 return None
             return self.after_bytes
+        # Shorter than the pattern: one that passed before the trap was set must not spring it.
+        tail = tail[max(0, len(tail) - len(self.pattern) + 1) :]
         found = (tail + data).find(self.pattern)
         return None if found < 0 else max(0, found - len(tail))
 
@@ -77,6 +79,8 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._traps: list[Trap] = []
         self._flowing = {way: asyncio.Event() for way in Way}
+        self.made = 0
+        """How many connections have led through it so far."""
         self.closed = False
         """While set, new connections are cut as they come."""
         self.latency_s = 0.0
@@ -151,10 +155,13 @@ class Proxy:
         if self.closed:
             writer.transport.abort()
             return
+        self.made += 1
         link = _Link(self, self._target)
         task = asyncio.ensure_future(link.run(reader, writer))
         self._links[task] = link
         task.add_done_callback(self._links.pop)
+        # One that is cut before it has begun does not get to its own end.
+        task.add_done_callback(lambda _: writer.transport.abort())
 
 
 class _Link:
