@@ -15,6 +15,7 @@ import asyncpg
 from starlette.exceptions import HTTPException
 
 from gateway.response import PROBLEM, Answer
+from ledger.database import UNREACHABLE
 from ledger.rejections import Code
 from topology.documents import Document
 from topology.errors import LayoutChanged, Malformed, Unavailable
@@ -109,17 +110,13 @@ _OF_FRAMEWORK: Final[Mapping[int, tuple[GatewayCode, str]]] = MappingProxyType(
 
 #: What a database that is away, coming up, going down or overloaded looks like.
 DATABASE_AWAY: Final = (
-    OSError,  # TimeoutError included
-    asyncpg.PostgresConnectionError,
+    *UNREACHABLE,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
     asyncpg.PostgresSystemError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.TransactionRollbackError,
-    asyncpg.InterfaceError,
-    # The server ended the session while it was idle, and the library has not noticed yet.
-    asyncpg.InternalClientError,
 )
 
 

@@ -27,9 +27,9 @@ class Writes:
         """
         services = self._backend.services
         waiting = read_waiting(call)
-        if not services.clock.answering:
+        if problem := services.clock.problem:
             # Its commands would only wait, and expire: better to say so than to keep the caller.
-            raise unavailable("the database does not answer at the moment")
+            raise unavailable(f"the database {problem} at the moment")
         if waiting.respond_async:
             answer = await _send(services, call, command, waiting)
         else:

@@ -111,7 +111,7 @@ class Sender:
 
 class Clock:
     def __init__(self) -> None:
-        self.answering = True
+        self.problem = ""
 
     def now(self) -> datetime:
         return NOW
