@@ -37,10 +37,14 @@ TRANSIENT: Final = (
     CommitUnknown,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.LockNotAvailableError,
     asyncpg.TransactionRollbackError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.PostgresSystemError,
+    # No statement of ours raises these, only connecting: a server that is being moved or restored.
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
 )
 
 _log = structlog.get_logger(__name__)
@@ -91,10 +95,7 @@ async def apply(writer: Writer, batch: Sequence[Assigned]) -> Applied:
             await _pause(writer, attempt := attempt + 1, "lock_timeout")
         except TRANSIENT as error:
             _log.warning("apply.transient", error=repr(error), commands=len(commands))
-            if isinstance(
-                error, (asyncpg.ReadOnlySQLTransactionError, asyncpg.InternalClientError)
-            ):
-                writer.drop()
+            writer.heed(error)
             parts.append(part)
             await _pause(writer, attempt := attempt + 1, type(error).__name__)
         except Exception as error:
@@ -121,6 +122,7 @@ async def take_over(writer: Writer, partition: Partition) -> int | None:
             return await writer.take_over(partition.number)
         except TRANSIENT as error:
             _log.warning("apply.take_over", partition=partition.number, error=repr(error))
+            writer.heed(error)
             await _pause(writer, attempt := attempt + 1, type(error).__name__)
     return None
 
@@ -135,6 +137,7 @@ async def park(writer: Writer, letter: DeadLetter) -> frozenset[int]:
             return error.partitions
         except TRANSIENT as error:
             _log.warning("apply.transient", error=repr(error))
+            writer.heed(error)
             await _pause(writer, attempt := attempt + 1, type(error).__name__)
         else:
             metrics.DEAD_LETTERS.inc()

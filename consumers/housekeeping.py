@@ -64,6 +64,7 @@ class Housekeeping:
             await self._tick()
         except TRANSIENT as error:
             _log.warning("housekeeping.failed", error=repr(error))
+            self._writer.heed(error)
 
     async def _tick(self) -> None:
         connection = await self._writer.connection()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import structlog
@@ -10,6 +10,13 @@ import structlog
 from ledger import heads
 from ledger.database import connect_writer
 from ledger.execute import Fence
+
+#: The server is a standby by now, or silent, or has ended the session without being heard.
+_USELESS: Final = (
+    asyncpg.ReadOnlySQLTransactionError,
+    TimeoutError,
+    asyncpg.InternalClientError,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -71,9 +78,9 @@ class Writer:
             self._connection = connection
         return self._connection
 
-    def drop(self) -> None:
-        """Throw the connection away: it looks open, and cannot be written to any more."""
-        if self._connection is not None:
+    def heed(self, error: BaseException) -> None:
+        """Throw the connection away where the error says that it only looks open."""
+        if self._connection is not None and isinstance(error, _USELESS):
             self._connection.terminate()
 
     async def close(self) -> None:

@@ -104,7 +104,7 @@ class Machinery:
     def checks(self) -> Mapping[str, str]:
         """What is wrong with each part; empty where nothing is."""
         return {
-            "database": "" if self.clock.known and self.clock.answering else "does not answer",
+            "database": self.clock.problem,
             "broker": self._broker(),
             "replies": "" if self.replies.queue else "there is no reply queue",
             "queues": self._queues.problem,

@@ -26,9 +26,9 @@ class Writes:
         Raises ``Unavailable`` or ``Refusal`` where the command was certainly not accepted.
         """
         services = self._backend.services
-        if not services.clock.answering:
+        if problem := services.clock.problem:
             # Its commands would only wait, and expire: better to say so than to keep the caller.
-            raise unavailable("the database does not answer at the moment")
+            raise unavailable(f"the database {problem} at the moment")
         answer = await (_send if call.waiting.respond_async else _ask)(services, call, command)
         if call.waiting.applied is not None:
             answer.headers += ((b"preference-applied", call.waiting.applied),)

@@ -10,6 +10,9 @@ import asyncpg
 
 SCHEMA = "sov"
 _CONNECT_TIMEOUT_S = 5
+#: Statements of a writer take milliseconds, and wait for a lock 5 s at most: after a longer silence
+#: the server is gone, or the way to it, without anybody having closed the connection.
+_STATEMENT_LIMIT_S = 10
 
 #: What a connection raises whose server is gone, or does not answer any more.
 UNREACHABLE = (
@@ -68,9 +71,16 @@ class Queries(Protocol):
 async def connect_writer(dsn: str) -> asyncpg.Connection[Any]:
     """A connection for one consumer's lane. Raises ``OSError`` or ``asyncpg.PostgresError``.
 
-    No statement timeout: COMMIT must never be cancelled, for a cancelled one may have happened.
+    No statement timeout on the server: COMMIT must never be cancelled, for a cancelled one may have
+    happened. After a ``TimeoutError`` of ours nobody knows what the server is doing: throw the
+    connection away. ``ledger.execute.commit`` does so with a COMMIT long before this limit.
     """
-    return await asyncpg.connect(dsn, timeout=_CONNECT_TIMEOUT_S, server_settings=_WRITER_SETTINGS)
+    return await asyncpg.connect(
+        dsn,
+        timeout=_CONNECT_TIMEOUT_S,
+        command_timeout=_STATEMENT_LIMIT_S,
+        server_settings=_WRITER_SETTINGS,
+    )
 
 
 async def connect_owner(dsn: str) -> asyncpg.Connection[Any]:

@@ -30,7 +30,7 @@ from ledger.resolutions import resolve
 from ledger.sql import EXECUTE as SQL
 from ledger.write import Link, Writes
 
-#: A lock wait ends after 5 s and a statement in milliseconds: longer silence is a dead server.
+#: All statements before COMMIT together: several may have to wait for locks.
 _STATEMENTS_TIMEOUT_S: Final = 20.0
 _COMMIT_SILENCE_S: Final = 5.0
 #: A key race shows the other side's key on the next run; a second race needs a third writer.
@@ -109,6 +109,9 @@ async def execute(
             if error.constraint_name not in _KEYS or attempt == _KEY_RACES - 1:
                 raise
             # Another partition has just used one of the keys up; now it can be seen.
+        except TimeoutError:
+            connection.terminate()  # a server that does not answer will not answer this either
+            raise
         except BaseException:
             await rollback(connection)
             raise
@@ -156,6 +159,9 @@ async def park_message(connection: asyncpg.Connection, fence: Fence, letter: Dea
             await connection.execute("BEGIN")
             await lock_heads(connection, fence, {letter.partition})
             await park(connection, [letter])
+    except TimeoutError:
+        connection.terminate()
+        raise
     except BaseException:
         await rollback(connection)
         raise

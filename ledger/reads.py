@@ -48,11 +48,13 @@ class Times(NamedTuple):
     decided_at: datetime
     """The time of the latest decision. Nothing is decided earlier in its partition: where the clock
     was put back, the partitions' time stands still until the clock has caught up."""
+    is_standby: bool
+    """The server cannot be written to: the primary is another one, or there is none."""
 
 
 async def times(connection: Queries) -> Times:
     row = await connection.fetchrow(SQL.clock)
-    return Times(row["now"], row["decided_at"] or row["now"])
+    return Times(row["now"], row["decided_at"] or row["now"], row["is_standby"])
 
 
 async def complete_until(connection: Queries) -> datetime:

@@ -59,8 +59,9 @@ class DatabaseClock:
         self._monotonic = monotonic
         self._sample: _Sample | None = None
         self._ahead = timedelta(0)
-        self.answering = False
-        """Whether the database answered when it was last asked."""
+        self.problem = "has not answered yet"
+        """What kept the database from taking commands when it was last asked; empty where nothing
+        did."""
 
     @property
     def known(self) -> bool:
@@ -84,7 +85,7 @@ class DatabaseClock:
             try:
                 await self.sample()
             except (*UNREACHABLE, asyncpg.PostgresError) as error:
-                self.answering = False
+                self.problem = "does not answer"
                 _log.debug("clock.sample_failed", error=repr(error))
             await asyncio.sleep(_SAMPLE_EVERY_S)
 
@@ -94,7 +95,8 @@ class DatabaseClock:
             sent_s = self._monotonic()
             database = await reads.times(self._queries)
             received_s = self._monotonic()
-        self.answering = True
+        # A standby can be read, but whatever is sent to be applied would only wait, and expire.
+        self.problem = "is a standby" if database.is_standby else ""
         self._ahead = max(timedelta(0), database.decided_at - database.now)
         sample = _Sample(database.now, sent_s, received_s)
         if self._sample is None or self._is_better(sample, self._sample):

@@ -169,6 +169,8 @@ class Proxy:
         task = asyncio.ensure_future(link.run(reader, writer))
         self._links[task] = link
         task.add_done_callback(self._links.pop)
+        # One that is cut before it has begun does not get to its own end.
+        task.add_done_callback(lambda _: writer.transport.abort())
 
 
 class _Link:

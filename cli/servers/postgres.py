@@ -109,6 +109,8 @@ class PostgresServer:
         the lock file removed, and only when no backend is at work in the data folder any more.
         """
         await processes.end(processes.carrying(self._place))
+        if self._child is not None:
+            self._child.wait()  # one that was at its end when we looked
         lock = self._data / "postmaster.pid"
         pid = _first_number(lock)
         if pid is None or not processes.is_zombie(pid):

@@ -2,7 +2,8 @@
 
 -- name: clock
 -- Database time, and the time of the latest decision: later than the clock where that was put back.
-SELECT clock_timestamp() AS now,
+-- And whether this server only repeats what another one writes.
+SELECT clock_timestamp() AS now, pg_is_in_recovery() AS is_standby,
        (SELECT max(decided_at) FROM heads WHERE layout > 0) AS decided_at
 
 -- name: complete_until

@@ -73,6 +73,21 @@ async def test_a_trap_springs_at_its_bytes(
         writer.close()
 
 
+async def test_a_trap_does_not_spring_at_what_passed_before_it(echo: tuple[Echo, str]) -> None:
+    async with Proxy.before(echo[1]) as (proxy, url):
+        reader, writer = await talk(url)
+        writer.write(b"two")
+        assert await reader.readexactly(3) == b"TWO"
+        trap = proxy.trap(Way.TO_SERVER, b"two", Then.CUT_BEFORE)
+        writer.write(b" t")
+        assert await reader.readexactly(2) == b" T"
+        assert not trap.sprung.is_set()
+        writer.write(b"wo")
+        assert await lost(reader) == b""
+        assert trap.sprung.is_set()
+        writer.close()
+
+
 async def lost(reader: asyncio.StreamReader) -> bytes:
     """What still comes before the end."""
     try:

@@ -112,7 +112,7 @@ class Sender:
 
 class Clock:
     def __init__(self) -> None:
-        self.answering = True
+        self.problem = ""
 
     def now(self) -> datetime:
         return NOW

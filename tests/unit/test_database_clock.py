@@ -18,6 +18,7 @@ class Database:
         self.monotonic_s = 1000.0
         self.put_back = timedelta(0)
         self.round_trip_s = 0.0005
+        self.is_standby = False
 
     def monotonic(self) -> float:
         return self.monotonic_s
@@ -28,7 +29,11 @@ class Database:
 
     async def fetchrow(self, query: str, *args: object) -> Any:
         self.monotonic_s += self.round_trip_s / 2
-        row = {"now": self.now, "decided_at": self.now + self.put_back}
+        row = {
+            "now": self.now,
+            "decided_at": self.now + self.put_back,
+            "is_standby": self.is_standby,
+        }
         self.monotonic_s += self.round_trip_s / 2
         return row
 
@@ -60,3 +65,15 @@ async def test_deadlines_are_counted_from_the_latest_decision() -> None:
     await clock.sample()
     assert database.now - clock.now() < timedelta(seconds=1)
     assert clock.decision_time() - clock.now() == timedelta(hours=1)
+
+
+async def test_a_standby_is_a_problem_until_it_is_promoted() -> None:
+    database = Database()
+    clock = DatabaseClock(database, database.monotonic)
+    assert clock.problem
+    database.is_standby = True
+    await clock.sample()
+    assert clock.problem == "is a standby"
+    database.is_standby = False
+    await clock.sample()
+    assert not clock.problem

@@ -259,7 +259,7 @@ class TestWaiting:
         assert answer.json()["retryable"] is True
 
     async def test_nothing_is_sent_while_the_database_is_down(self, bench: Bench) -> None:
-        bench.clock.answering = False
+        bench.clock.problem = "does not answer"
         assert (await self.post(bench)).status_code == 503
         assert not bench.sender.sent
 
