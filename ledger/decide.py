@@ -105,3 +105,12 @@ def keys_of(command: Command) -> Iterable[KeySpace]:
             return ()
         case _:
             assert_never(command)
+
+
+def refused_keys(command: Command, books: Books) -> tuple[KeySpace, ...]:
+    """The keys under which a refusal of the command is recorded (rule 7).
+
+    A key that is on the ledger refuses later commands by itself; recording each retry would only
+    let endless retransmissions grow a table.
+    """
+    return tuple(key for key in keys_of(command) if not books.is_taken(key))

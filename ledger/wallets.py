@@ -40,7 +40,7 @@ def decide_wallet(
             and original.wallet.type is command.type
             and original.wallet.minimum_minor == minimum_minor
             and original.wallet.name == command.name,
-            wallet=original,
+            wallet=_as_it_stands(original, books),
         )
     if minimum_minor is not None and abs(minimum_minor) > LIMIT_MINOR:
         return limit_exceeded(command.currency)
@@ -107,6 +107,13 @@ def _refuse_change(wallet: Wallet, changed: Wallet, books: Books) -> Rejection |
             pointer="/minimumBalance",
         )
     return None
+
+
+def _as_it_stands(state: WalletState, books: Books) -> WalletState:
+    """The wallet with what the batch has done to it so far."""
+    wallet = books.wallets.get(state.wallet.wallet_id)
+    # Not loaded where another partition has created it just now: then it is as it was read.
+    return state if wallet is None else books.state(wallet)
 
 
 def _minimum(wallet_type: WalletType, minimum: Decimal, exponent: int) -> int | None:
