@@ -33,6 +33,7 @@ def decide_wallet(
         return too_fine(command.currency, "/minimumBalance")
     original = books.taken_wallets.get(command.external_unique_id)
     if original is not None:
+        original = _as_it_stands(original, books)
         return Rejection(
             Code.DUPLICATE_WALLET,
             "a wallet with this externalUniqueId is on the ledger already; none was created",
@@ -40,7 +41,7 @@ def decide_wallet(
             and original.wallet.type is command.type
             and original.wallet.minimum_minor == minimum_minor
             and original.wallet.name == command.name,
-            wallet=_as_it_stands(original, books),
+            wallet=original,
         )
     if minimum_minor is not None and abs(minimum_minor) > LIMIT_MINOR:
         return limit_exceeded(command.currency)

@@ -18,11 +18,12 @@ async def test_a_duplicate_wallet_is_shown_as_the_batch_left_it(ledger: Ledger) 
     *_, duplicate = await ledger.run(
         transfer(alice, bob, "10", "key-000001"),
         reservation(alice, "20", "session-1", "hold-0001"),
-        ChangeWallet(alice, WalletStatus.FROZEN),
-        CreateWallet("alice-01", "ZAR"),
+        ChangeWallet(alice, WalletStatus.FROZEN, name="Alice"),
+        CreateWallet("alice-01", "ZAR", name="Alice"),
     )
     assert isinstance(duplicate, Rejection)
     assert duplicate.code is Code.DUPLICATE_WALLET
+    assert duplicate.same_payload
     assert duplicate.wallet is not None
     balance = duplicate.wallet.balance
     assert (balance.current_minor, balance.available_minor) == (9000, 7000)

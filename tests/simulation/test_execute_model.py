@@ -3,7 +3,7 @@
 Time is the heads': it stands a day ahead of the clock and moves only between batches, so that
 expiries, deadlines and refusals are met to the microsecond, and an example plays the same twice.
 
-``SOV_MODEL_EXAMPLES`` (50) and ``SOV_MODEL_STEPS`` (10) make longer runs; ``SOV_MODEL_SEED``
+``SOV_MODEL_EXAMPLES`` (100) and ``SOV_MODEL_STEPS`` (10) make longer runs; ``SOV_MODEL_SEED``
 repeats one.
 """
 
@@ -119,7 +119,8 @@ class Execution(RuleBasedStateMachine):
         """A few wallets with money, so that there is something to refuse."""
         opened: list[Intent] = [Open(n, n[-3:], True, "0") for n in intents.SYSTEMS]
         opened += [Open(name, "ZAR", False, "0") for name in intents.WALLETS[:3]]
-        opened += [Open(intents.WALLETS[3], "JPY", False, "-50")]
+        opened += [Open(intents.WALLETS[3], "ZAR", False, "-50")]
+        opened += [Open(intents.WALLETS[4], "JPY", False, "0")]
         funds = [
             Move("system-ZAR", name, "100", 9000 + n, None, True, None)
             for n, name in enumerate(intents.WALLETS[:3])
@@ -236,7 +237,7 @@ def test_execute_does_what_the_model_foretells(database: Database) -> None:
     seed = int(os.environ.get("SOV_MODEL_SEED") or random.randrange(2**32))
     print(f"SOV_MODEL_SEED={seed}")  # noqa: T201  repeats this very run
     settings = hypothesis.settings(
-        max_examples=int(os.environ.get("SOV_MODEL_EXAMPLES", "50")),
+        max_examples=int(os.environ.get("SOV_MODEL_EXAMPLES", "100")),
         stateful_step_count=int(os.environ.get("SOV_MODEL_STEPS", "10")),
         deadline=None,
         database=None,
