@@ -194,8 +194,8 @@ _expires_in = st.sampled_from(
     [timedelta(0), MICROSECOND, *(timedelta(seconds=1),) * 3, timedelta(hours=1)]
     + [timedelta(days=30)] * 4
 )
-_changed_status = st.sampled_from([None, *(WalletStatus.ACTIVE,) * 3, *WalletStatus])
-_opened = st.sampled_from([*WALLETS, *SYSTEMS])
+_changed_status = st.sampled_from([None, WalletStatus.ACTIVE, *WalletStatus])
+_opened = st.sampled_from([*(WALLETS[3],) * 4, *WALLETS, *SYSTEMS])
 _intents: list[tuple[int, st.SearchStrategy[Intent]]] = [
     (5, _moves),
     (3, st.builds(Again, st.integers(0, 30), st.booleans())),
@@ -239,4 +239,5 @@ batches = st.lists(
     min_size=1,
     max_size=12,
 )
-steps = st.sampled_from([2 * MICROSECOND, timedelta(seconds=1), timedelta(hours=1)])
+#: None: to the very moment at which the next reservation expires.
+steps = st.sampled_from([2 * MICROSECOND, timedelta(seconds=1), timedelta(hours=1), None, None])

@@ -3,7 +3,7 @@
 Time is the heads': it stands a day ahead of the clock and moves only between batches, so that
 expiries, deadlines and refusals are met to the microsecond, and an example plays the same twice.
 
-``SOV_MODEL_EXAMPLES`` (100) and ``SOV_MODEL_STEPS`` (10) make longer runs; ``SOV_MODEL_SEED``
+``SOV_MODEL_EXAMPLES`` (100) and ``SOV_MODEL_STEPS`` (20) make longer runs; ``SOV_MODEL_SEED``
 repeats one.
 """
 
@@ -129,8 +129,13 @@ class Execution(RuleBasedStateMachine):
         self._submit([Sent(intent, 0, MICROSECOND, hour) for intent in (*opened, *funds)])
 
     @rule(step=intents.steps, batch=intents.batches)
-    def batch(self, step: timedelta, batch: list[Sent]) -> None:
-        self.before, self.now = self.now, self.now + step
+    def batch(self, step: timedelta | None, batch: list[Sent]) -> None:
+        self.before = self.now
+        expiries = [self.model.reservations[key]["expires"] for key in self.model.live(self.now)]
+        if step is None and expiries:
+            self.now = min(expiries)
+        else:
+            self.now += step or timedelta(seconds=1)
         self._submit(batch)
 
     @rule()
@@ -238,7 +243,7 @@ def test_execute_does_what_the_model_foretells(database: Database) -> None:
     print(f"SOV_MODEL_SEED={seed}")  # noqa: T201  repeats this very run
     settings = hypothesis.settings(
         max_examples=int(os.environ.get("SOV_MODEL_EXAMPLES", "100")),
-        stateful_step_count=int(os.environ.get("SOV_MODEL_STEPS", "10")),
+        stateful_step_count=int(os.environ.get("SOV_MODEL_STEPS", "20")),
         deadline=None,
         database=None,
         print_blob=True,
