@@ -146,7 +146,9 @@ class Execution(RuleBasedStateMachine):
 
     def _submit(self, batch: list[Sent]) -> None:
         self.agreed = False
-        self.site.run(self.site.owner.execute("UPDATE heads SET decided_at = $1", self.now))
+        # Whoever decides next decides just after its head.
+        head = self.now - MICROSECOND
+        self.site.run(self.site.owner.execute("UPDATE heads SET decided_at = $1", head))
         assigned = [self._assign(sent) for sent in batch]
         outcomes = self.site.run(execute(self.site.writer, self.site.fence, assigned))
         for each, outcome in zip(assigned, outcomes, strict=True):
