@@ -7,7 +7,7 @@ rules only read it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, assert_never
@@ -25,7 +25,7 @@ from ledger.outcomes import (
     WalletCreated,
 )
 from ledger.records import Balance, Release, Reservation, Transfer, Wallet, WalletState
-from ledger.rejections import SILENT_ON_KEYS, Rejection
+from ledger.rejections import Rejection
 
 
 class KeySpace(NamedTuple):
@@ -113,6 +113,16 @@ class Books:
         if reservation.wallet_id in self.reserved:
             self.reserved[reservation.wallet_id] += reservation.amount_minor
 
+    def is_taken(self, key: KeySpace) -> bool:
+        """Whether the key is on the ledger already."""
+        taken: dict[str, Container[str]] = {
+            WALLETS: self.taken_wallets,
+            TRANSFERS: self.taken_transfers,
+            RESERVATIONS: self.taken_reservations,
+            GROUPS: self.taken_groups,
+        }
+        return key.key in taken[key.space]
+
     def fork(self) -> Books:
         """A copy that a group may change and throw away."""
         return Books(
@@ -131,8 +141,6 @@ class Books:
 
     def refuse(self, keys: Iterable[KeySpace], rejection: Rejection) -> None:
         """Make a refusal known to the commands that follow in the batch with one of its keys."""
-        if rejection.code in SILENT_ON_KEYS:
-            return
         for key in keys:
             known = self.refusals.get(key)
             # Another partition's clock may be ahead.

@@ -23,7 +23,7 @@ from ledger.commands import (
     Submission,
 )
 from ledger.outcomes import Result
-from ledger.rejections import DUPLICATES, TOO_LATE, Code, Rejection
+from ledger.rejections import DUPLICATES, SILENT_ON_KEYS, TOO_LATE, Code, Rejection
 from ledger.reservations import decide_release, decide_reservation, decide_session_release
 from ledger.resolutions import decide_discard, letter_of, refuse_letter
 from ledger.reversals import decide_reversal
@@ -121,3 +121,13 @@ def keys_of(command: Command) -> Iterable[KeySpace]:
             return ()
         case _:
             assert_never(command)
+
+
+def refused_keys(command: Command, rejection: Rejection, books: Books) -> tuple[KeySpace, ...]:
+    """The keys under which the refusal of the command is remembered (rule 7).
+
+    Not those that are on the ledger: they refuse later commands by themselves.
+    """
+    if rejection.code in SILENT_ON_KEYS:
+        return ()
+    return tuple(key for key in keys_of(command) if not books.is_taken(key))

@@ -20,7 +20,7 @@ from ledger.books import Books
 from ledger.commands import Submission
 from ledger.database import UNREACHABLE
 from ledger.dead_letters import DeadLetter, park
-from ledger.decide import Source, decide, keys_of
+from ledger.decide import Source, decide, refused_keys
 from ledger.events import event_count
 from ledger.load import Needs, load
 from ledger.outcomes import Outcome
@@ -143,7 +143,7 @@ async def _run(
         if assigned.submission.command_id not in outcomes:
             outcome = _decide(assigned, loaded.books, heads[assigned.partition])
             outcomes[outcome.command_id] = outcome
-            writes.add(assigned.submission, outcome)
+            writes.add(assigned.submission, outcome, loaded.books)
             writes.resolved += resolve(assigned.submission.command, outcome, loaded.books)
     if writes.outcomes:
         links = _links(writes.outcomes, heads)
@@ -188,7 +188,7 @@ def _decide(assigned: Assigned, books: Books, head: _Head) -> Outcome:
     submission = assigned.submission
     result = decide(submission, books, _SOURCE, assigned.refused)
     if isinstance(result, Rejection):
-        books.refuse(keys_of(submission.command), result)
+        books.refuse(refused_keys(submission.command, result, books), result)
     else:
         books.apply(result)
     events = event_count(result)

@@ -98,6 +98,8 @@ class Needs:
                 self.keys[TRANSFERS].add(command.external_unique_id)
             case CreateWallet():
                 self.keys[WALLETS].add(command.external_unique_id)
+                # A duplicate is answered with the wallet as it stands after the batch so far.
+                self._add_wallet(WalletRef(None, command.external_unique_id), funds=True)
             case PlaceReservation():
                 self._add_wallet(WalletRef(command.wallet_id), funds=True)
                 self.keys[RESERVATIONS].add(command.external_unique_id)

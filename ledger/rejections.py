@@ -68,9 +68,9 @@ DUPLICATES: Final = frozenset(
     }
 )
 
-#: Not remembered against the keys of a command. A replay that its letter refused says nothing about
-#: them: the caller's own attempts must not meet that answer.
-SILENT_ON_KEYS: Final = DUPLICATES | {Code.DEAD_LETTER_NOT_FOUND, Code.DEAD_LETTER_RESOLVED}
+#: A replay that its letter refused says nothing about the keys of its command: the caller's own
+#: attempts must not meet that answer.
+SILENT_ON_KEYS: Final = frozenset({Code.DEAD_LETTER_NOT_FOUND, Code.DEAD_LETTER_RESOLVED})
 
 #: The word on every command that its deadline passed by, recorded or not.
 TOO_LATE: Final = Rejection(

@@ -33,6 +33,12 @@ def decide_reversal(
         return Rejection(
             Code.TRANSFER_NOT_FOUND, f"there is no transfer {command.transfer_id} to reverse"
         )
+    if (command.from_wallet_id, command.to_wallet_id) != (
+        original.to_wallet_id,
+        original.from_wallet_id,
+    ):
+        # A defect of the producer: the reservations of the wallet to debit were not looked at.
+        raise ValueError(f"the reversal of {original.transfer_id} names other wallets than it")
     exponent = exponent_of(original.currency)
     asked_minor = None if command.amount is None else to_minor(command.amount, exponent)
     if command.amount is not None and asked_minor is None:

@@ -33,6 +33,7 @@ def decide_wallet(
         return too_fine(command.currency, "/minimumBalance")
     original = books.taken_wallets.get(command.external_unique_id)
     if original is not None:
+        original = _as_it_stands(original, books)
         return Rejection(
             Code.DUPLICATE_WALLET,
             "a wallet with this externalUniqueId is on the ledger already; none was created",
@@ -107,6 +108,13 @@ def _refuse_change(wallet: Wallet, changed: Wallet, books: Books) -> Rejection |
             pointer="/minimumBalance",
         )
     return None
+
+
+def _as_it_stands(state: WalletState, books: Books) -> WalletState:
+    """The wallet with what the batch has done to it so far."""
+    wallet = books.wallets.get(state.wallet.wallet_id)
+    # Not loaded where another partition has created it just now: then it is as it was read.
+    return state if wallet is None else books.state(wallet)
 
 
 def _minimum(wallet_type: WalletType, minimum: Decimal, exponent: int) -> int | None:

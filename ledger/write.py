@@ -12,7 +12,7 @@ import msgspec
 from ledger.books import Books, KeySpace, Position
 from ledger.commands import Submission
 from ledger.database import Queries
-from ledger.decide import keys_of
+from ledger.decide import refused_keys
 from ledger.lookup import DiscardDetail, GroupDetail, ReleaseDetail
 from ledger.outcomes import (
     DeadLetterDiscarded,
@@ -25,7 +25,7 @@ from ledger.outcomes import (
     WalletCreated,
 )
 from ledger.records import Reservation, Transfer, Wallet
-from ledger.rejections import SILENT_ON_KEYS, Rejection
+from ledger.rejections import Rejection
 from ledger.sql import EXECUTE as SQL
 
 _json = msgspec.json.Encoder()
@@ -60,14 +60,15 @@ class Writes:
     resolved: list[tuple[UUID, UUID]] = field(default_factory=list)
     """Dead letters, each with the command that resolved it."""
 
-    def add(self, submission: Submission, outcome: Outcome) -> None:
-        subject_id, detail = self._add_result(submission, outcome)
+    def add(self, submission: Submission, outcome: Outcome, books: Books) -> None:
+        """Take a decision in; ``books`` as they are right after it."""
+        subject_id, detail = self._add_result(submission, outcome, books)
         self.outcomes.append(outcome)
         self.subjects.append(subject_id)
         self.details.append(None if detail is None else _json.encode(detail).decode())
 
     def _add_result(
-        self, submission: Submission, outcome: Outcome
+        self, submission: Submission, outcome: Outcome, books: Books
     ) -> tuple[UUID | None, msgspec.Struct | None]:
         """Collect the result's rows; answers the outcome's subject and detail."""
         match outcome.result:
@@ -94,13 +95,12 @@ class Writes:
             case DeadLetterDiscarded(dead_letter_id=dead_letter_id, reason=reason):
                 return dead_letter_id, DiscardDetail(reason)
             case Rejection() as rejection:
-                if rejection.code not in SILENT_ON_KEYS:
-                    self.refused |= {
-                        key: (outcome.partition, outcome.number)
-                        for key in keys_of(submission.command)
-                        # The books keep no NUL, so no later command can bring this key either.
-                        if "\x00" not in key.key
-                    }
+                self.refused |= {
+                    key: (outcome.partition, outcome.number)
+                    for key in refused_keys(submission.command, rejection, books)
+                    # The books keep no NUL, so no later command can bring this key either.
+                    if "\x00" not in key.key
+                }
                 return None, rejection
             case _:
                 assert_never(outcome.result)

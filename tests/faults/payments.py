@@ -95,7 +95,7 @@ class Payments:
             return [answered for begun, answered in self.posted_s if begun > now_s]
 
         took_s = (await until(answered_s, within_s))[0] - now_s
-        print(f"paying again after {took_s:.2f} s")  # noqa: T201  a measurement, not asserted
+        print(f"paying again after {took_s:.2f} s")
         return took_s
 
     async def settled(self) -> dict[str, str]:

@@ -58,6 +58,7 @@ class Paying:
         commands = Commands(
             deployment=await deployment_of(database),
             clock=clock,
+            intake=producer.intake,
             publisher=producer.publisher,
             replies=producer.replies,
         )

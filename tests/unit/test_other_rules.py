@@ -128,7 +128,17 @@ class TestReversals:
         first = self.reversal(books, "reverse-1")
         assert isinstance(first, TransferPosted)
         books.books.originals = {first.transfer.transfer_id: first.transfer}
-        assert code(self.reversal(books, "reverse-2")) == "reversal-exceeds-original"
+        again = ReverseTransfer(
+            first.transfer.transfer_id, name_id("payer"), name_id("payee"), "reverse-2"
+        )
+        assert code(books.decide(again)) == "reversal-exceeds-original"
+
+    def test_one_that_names_other_wallets_is_a_defect(self, books: RuleBooks) -> None:
+        """Its debit wallet's reservations were not loaded: deciding would spend them."""
+        (original,) = books.books.originals
+        wrong = ReverseTransfer(original, name_id("payer"), name_id("payee"), "reverse-1")
+        with pytest.raises(ValueError, match="names other wallets"):
+            books.decide(wrong)
 
     def test_refused_for_funds_like_any_transfer(self, books: RuleBooks) -> None:
         books.decide(transfer("payee", "elsewhere", "50.00", "spend-01"))
