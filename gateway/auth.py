@@ -28,7 +28,7 @@ _LOAD_TIMEOUT_S: Final = 2.0
 #: A whole round of refreshing, with margin: a caller with an unknown key waits no longer.
 _PATIENCE_S: Final = 2 * _LOAD_TIMEOUT_S + _REFRESH_S
 #: Callers that wait because their key is not known: a part of the calls that are served at once.
-_MOST_UNKNOWN: Final = 512
+_MOST_UNKNOWN: Final = 300
 #: Keys are 60 characters; nothing longer is worth a hash.
 _LONGEST_KEY: Final = 200
 
