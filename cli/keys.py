@@ -27,7 +27,12 @@ def command() -> None:
 )
 @click.option("--owner", help="Who stands behind it; the name where not given.")
 @click.option("--expires", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="In UTC.")
-@click.option("--rate", type=click.IntRange(1), help="Requests per second; none where not given.")
+@click.option(
+    "--rate",
+    type=click.IntRange(1),
+    help="Requests per second, of all gateways together (SOV_GATEWAYS of them, each its part);"
+    " no limit where not given.",
+)
 def create(
     name: str,
     scopes: tuple[str, ...],

@@ -38,7 +38,12 @@ def for_machine(here: Home, settings: Settings, ways: Access, listening: int) ->
         _plan(
             here,
             ("gateway", index, gateways),
-            {**shared, **ways.for_gateway(), LISTEN: str(listening)},
+            {
+                **shared,
+                **ways.for_gateway(),
+                LISTEN: str(listening),
+                "SOV_GATEWAYS": str(gateways),
+            },
             GATEWAYS_STAGE,
             (listening,),
         )

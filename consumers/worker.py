@@ -12,6 +12,7 @@ from consumers.replies import ReplyPublisher
 from consumers.subscriptions import Subscriptions
 from consumers.writer import Writer
 from ledger.deployment import Deployment
+from topology.process import end
 from topology.settings import Settings
 
 
@@ -65,9 +66,7 @@ class Consumer:
                 task.result()
             await self._replies.flush()
         finally:
-            for task in (lane, *helpers):
-                task.cancel()
-            await asyncio.wait({lane, *helpers})
+            await end((lane, *helpers))
             await self._writer.close()
 
     def report(self) -> Mapping[str, object]:

@@ -28,7 +28,7 @@ _LOAD_TIMEOUT_S: Final = 2.0
 #: A whole round of refreshing, with margin: a caller with an unknown key waits no longer.
 _PATIENCE_S: Final = 2 * _LOAD_TIMEOUT_S + _REFRESH_S
 #: Callers that wait because their key is not known: a part of the calls that are served at once.
-_MOST_UNKNOWN: Final = 300
+_MOST_UNKNOWN: Final = 1000
 #: Keys are 60 characters; nothing longer is worth a hash.
 _LONGEST_KEY: Final = 200
 
@@ -108,28 +108,35 @@ class KeyRing:
 
 
 class Rates:
-    """How fast each key may go, in this process: a bucket that holds one second's worth."""
+    """How fast each key may go: a bucket that holds one second's worth.
 
-    def __init__(self) -> None:
+    Of ``gateways`` that share the calls each allows its part. They know nothing of each other, so
+    that a caller whose connections all lead to one of them has that part only.
+    """
+
+    def __init__(self, gateways: int = 1) -> None:
+        self._gateways = gateways
         self._buckets: dict[str, tuple[float, float]] = {}
 
     def wait_s(self, key: ApiKey, now_s: float) -> float:
         """0 where the call may go on, else the time until the next one may."""
         if key.rate is None:
             return 0.0
-        tokens, last_s = self._buckets.get(key.key_id, (float(key.rate), now_s))
-        tokens = min(float(key.rate), tokens + (now_s - last_s) * key.rate)
+        rate = key.rate / self._gateways
+        most = max(1.0, rate)  # less would never let anything through
+        tokens, last_s = self._buckets.get(key.key_id, (most, now_s))
+        tokens = min(most, tokens + (now_s - last_s) * rate)
         allowed = tokens >= 1
         self._buckets[key.key_id] = (tokens - 1 if allowed else tokens, now_s)
-        return 0.0 if allowed else (1 - tokens) / key.rate
+        return 0.0 if allowed else (1 - tokens) / rate
 
 
 class Gatekeeper:
     """Lets a call in, or says why not."""
 
-    def __init__(self, ring: KeyRing, now: Callable[[], datetime]) -> None:
+    def __init__(self, ring: KeyRing, now: Callable[[], datetime], gateways: int = 1) -> None:
         self._ring, self._now = ring, now
-        self._rates = Rates()
+        self._rates = Rates(gateways)
 
     async def admit(self, call: Call, scopes: frozenset[Scope]) -> None:
         """Set the call's key. Raises ``Refusal``."""

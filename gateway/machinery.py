@@ -26,6 +26,7 @@ from producers.intake import Intake
 from producers.publisher import Publisher
 from producers.replies import Replies
 from topology.errors import Unavailable
+from topology.process import end
 
 #: Callers' reads. More at once than a database has cores would queue there instead of here.
 _READ_CONNECTIONS: Final = 8
@@ -131,9 +132,7 @@ class Machinery:
                     task.result()
             raise PartEnded("a part of the gateway that never ends has ended")
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            await end(tasks)
 
     async def close(self) -> None:
         for books in (self._reading, self._own):

@@ -17,6 +17,7 @@ from gateway.metrics import IN_FLIGHT, Exposition
 from gateway.operations import READERS, Access
 from gateway.server import make_server, open_socket
 from ledger.keys import Scope
+from topology.process import end
 from topology.settings import Settings
 
 #: A process has to be gone 10 s after it was told to stop: by then callers who still wait for an
@@ -38,7 +39,7 @@ class Gateway:
         self._ring = KeyRing()
         self._machinery: Machinery | None = None
         self._draining = False
-        keeper = Gatekeeper(self._ring, self._now)
+        keeper = Gatekeeper(self._ring, self._now, settings.gateways)
         public = app.public(self._backend, self._health(READERS), keeper)
         self._boundary = public.boundary
         self._servers = [
@@ -101,8 +102,7 @@ class Gateway:
             self.stop()
             await asyncio.wait(serving)
         finally:
-            working.cancel()
-            await asyncio.wait({working})
+            await end([working])
             self._exposition.close()
         for task in (*serving, working):
             if not task.cancelled():

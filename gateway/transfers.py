@@ -8,10 +8,11 @@ from gateway.answers import CREATED, OK
 from gateway.backend import Backend, reading
 from gateway.bodies import NewReversal, NewTransfer, validated
 from gateway.call import Call
+from gateway.cursors import Cursor
 from gateway.identifiers import idempotency_key, not_found, optional_key, path_id
 from gateway.movements import movement, named_wallets, require_sides
 from gateway.operations import READERS, WRITERS, Operation, Success
-from gateway.parameters import Parameter
+from gateway.parameters import CURSOR, LIMIT, Parameter
 from gateway.problems import GatewayCode
 from gateway.reading import read_document
 from gateway.response import Answer
@@ -95,10 +96,13 @@ class Transfers:
     async def find(self, call: Call) -> Answer:
         """The transfer of a key, as a list of one or none."""
         key = call.query.required_text(_KEY.name, *TRANSFER_KEY_LENGTH)
+        call.query.limit()
+        cursor = Cursor("/v1/transfers", key)
+        cursor.read(call.query)
         services = self._backend.services
         found = await reads.transfer_of_key(services.books, key)
         items = [] if found is None else [services.answers.transfer(found)]
-        return Answer(OK, {"items": items, "nextCursor": None})
+        return Answer(OK, cursor.page(items, None))
 
     async def _check(self, call: Call, body: NewTransfer) -> Answer:
         key = optional_key(call, body.external_unique_id, TRANSFER_KEY_LENGTH)
@@ -176,5 +180,5 @@ class Transfers:
             tag=_TAG,
             summary="Find a transfer by its key",
             success={OK: Success("One transfer, or none", TransferPage)},
-            query=(_KEY,),
+            query=(_KEY, LIMIT, CURSOR),
         )

@@ -23,6 +23,7 @@ from topology import connections, names
 from topology.deadlines import CONFIRM_TIMEOUT_S
 from topology.envelopes import MAX_BYTES, MAX_COMMANDS, encode_commands
 from topology.errors import Unavailable, Unroutable
+from topology.process import run_all
 
 _RECONNECT_S: Final = 0.5
 _MAX_WAITING: Final = 4096
@@ -108,10 +109,7 @@ class Publisher:
     async def run(self) -> None:
         """Keep the connection open and the lanes going, until cancelled."""
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._stay_connected())
-                for lane in self._lanes:
-                    tasks.create_task(lane.run())
+            await run_all(self._stay_connected(), *(lane.run() for lane in self._lanes))
         finally:
             if self._connection is not None:
                 await connections.close(self._connection)

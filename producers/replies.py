@@ -23,6 +23,7 @@ from producers import metrics
 from topology import connections, names
 from topology.envelopes import decode_outcomes
 from topology.errors import Malformed
+from topology.process import run_all
 
 _RECONNECT_S: Final = 0.5
 _QUEUE_LENGTH: Final = 10_000
@@ -102,9 +103,7 @@ class Replies:
 
     async def run(self) -> None:
         """Keep the queue, and look up those whom it failed, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._stay_connected())
-            tasks.create_task(self._look_up())
+        await run_all(self._stay_connected(), self._look_up())
 
     async def _stay_connected(self) -> None:
         while True:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any, Final, Protocol
 
 from topology.vitals import Vitals
+
+#: Longer than a connection takes to close, which is what a task does at its end.
+_CANCEL_AGAIN_S: Final = 4.0
 
 
 class Program(Protocol):
@@ -53,6 +56,39 @@ async def live(start: Callable[[], Awaitable[Program]], vitals: Vitals) -> None:
         for task in (starting, stopping, beating):
             task.cancel()
         vitals.close()
+
+
+async def run_all(*parts: Coroutine[Any, Any, None]) -> None:
+    """Run parts that never end until cancelled, or until one raises; then ``end`` the others. A
+    task group cancels once only."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        await end(tasks)
+
+
+async def end(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    """Cancel the tasks until all are done; takes no note of what they raise.
+
+    Once is not enough: Python 3.11's ``wait_for``, which the broker's library uses, loses a
+    cancellation that comes in the same moment as the answer [tried: a gateway under load looked
+    after its queues for ever instead of ending].
+    """
+    pending = set(tasks)
+    interrupted: asyncio.CancelledError | None = None
+    while pending:
+        for task in pending:
+            task.cancel()
+        try:
+            _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
+        except asyncio.CancelledError as error:  # passed on, for nobody may be left behind
+            interrupted = error
+            pending = {task for task in pending if not task.done()}
+    if interrupted is not None:
+        raise interrupted
 
 
 class _Life:

@@ -58,6 +58,9 @@ class Settings(BaseSettings):
         None, description="port for /metrics, /healthz and /readyz without a key"
     )
 
+    gateways: Annotated[int, Field(ge=1)] = Field(
+        1, description="how many gateways share the calls: each allows its part of a key's rate"
+    )
     consumer_slot: Annotated[int, Field(ge=0)] = Field(
         0, description="which consumer this is, from 0: decides its assigned partitions"
     )

@@ -30,6 +30,7 @@ from tests.integration.ledger_driver import LAYOUT, transfer
 from tests.polling import until
 from topology import connections, names
 from topology.declare import declare
+from topology.process import end
 from topology.settings import Settings
 
 
@@ -153,7 +154,5 @@ async def producing(database: Database, url: str) -> AsyncIterator[Producer]:
         await until(lambda: publisher.connected and replies.queue)
         yield Producer(pool, clock, publisher, intake, replies, commands)
     finally:
-        for task in running:
-            task.cancel()
-        await asyncio.wait(running)
+        await end(running)
         await pool.close()

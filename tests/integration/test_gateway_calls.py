@@ -72,6 +72,8 @@ async def test_a_transfer_and_what_is_known_of_it(town: Running) -> None:
     assert await town.get(posted.headers["location"]) == transfer
     found = await town.get("/v1/transfers", externalUniqueId="pay-key-01")
     assert found == {"items": [transfer], "nextCursor": None}
+    limited = await town.get("/v1/transfers", externalUniqueId="pay-key-01", limit=1)
+    assert limited == found
 
     again = await town.post("/v1/transfers", {**body, "amount": "60.500"})
     assert code(again) == (409, "duplicate-transfer")

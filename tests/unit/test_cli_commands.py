@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,12 @@ import click
 import pytest
 
 from cli.__main__ import COMMANDS, main
-from cli.home import path_for_children
-from cli.plans import counts, with_metrics_ports
+from cli.access import Access
+from cli.home import Home, path_for_children
+from cli.plans import counts, for_machine, with_metrics_ports
 from cli.supervision.child import Plan
 from cli.test import environment_of_tests
+from topology.settings import Settings
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
@@ -45,6 +48,14 @@ def test_help_imports_no_library_that_takes_its_time() -> None:
 )
 def test_processes_follow_the_cores(cores: int, gateways: int, consumers: int) -> None:
     assert counts(cores) == (gateways, consumers)
+
+
+def test_gateways_know_how_many_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    ways = Access("owner", "writer", "reader", "admin", "gateway", "consumer", frozenset())
+    planned = for_machine(Home(tmp_path), Settings(), ways, 5)
+    gateways = [plan for plan in planned if "gateway" in plan.arguments]
+    assert [plan.environment["SOV_GATEWAYS"] for plan in gateways] == ["4"] * 4
 
 
 def test_processes_on_one_machine_do_not_fight_over_the_metrics_port() -> None:

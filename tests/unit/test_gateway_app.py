@@ -137,6 +137,18 @@ async def test_ids_in_paths_that_are_none_are_not_found(bench: Bench) -> None:
             assert (answer.status_code, answer.json()["code"]) == (404, code), path
 
 
+async def test_every_list_has_a_limit_and_a_cursor(bench: Bench) -> None:
+    lists = ["/v1/wallets", "/v1/transfers?externalUniqueId=key-0001"]
+    async with bench.client() as client:
+        for path in lists:
+            joined = path + ("&" if "?" in path else "?")
+            answer = await client.get(f"{joined}limit=10")
+            assert answer.json() == {"items": [], "nextCursor": None}
+            for wrong in ("limit=0", "limit=1001", "cursor=x", "cursor=bm90LW91cnM="):
+                answer = await client.get(joined + wrong)
+                assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
+
+
 async def test_readiness_shows_what_is_missing(bench: Bench) -> None:
     async with bench.client("") as client:
         assert (await client.get("/readyz")).json() == {

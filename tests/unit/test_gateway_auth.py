@@ -210,6 +210,15 @@ def test_rates() -> None:
     assert not any(rates.wait_s(api_key(), 0.0) for _ in range(1000))
 
 
+def test_gateways_share_a_rate() -> None:
+    for rate, gateways in ((12, 4), (2, 4), (1, 8)):
+        keys = api_key(rate=rate)
+        shared = [Rates(gateways) for _ in range(gateways)]
+        # A minute of everybody asking everywhere a hundred times a second.
+        allowed = sum(not r.wait_s(keys, n / 100) for n in range(6000) for r in shared)
+        assert 59 * rate <= allowed <= 60 * rate + max(rate, gateways)
+
+
 async def test_a_key_that_goes_too_fast_is_told_so() -> None:
     async with ring_of(Books(key(rate=1))) as ring:
         keeper = Gatekeeper(ring, lambda: NOW)
