@@ -65,8 +65,8 @@ class Model(Books):
             case ReleaseSession():
                 wallet = self.named(command.wallet_id)
                 return self._released(wallet, self.held(command.session_id, at, wallet))
-            case _:  # what operators do with dead letters: there are none here
-                raise NotImplementedError(command)
+            case _:
+                raise NotImplementedError(f"{type(command).__name__}: no intent sends one")
 
     def _create(self, command: CreateWallet) -> Answer:
         if command.currency not in DIGITS:

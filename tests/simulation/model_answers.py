@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import assert_never
 from uuid import UUID
 
 from ledger.outcomes import (
+    DeadLetterDiscarded,
     ReservationPlaced,
     ReservationsReleased,
     Result,
@@ -53,8 +55,10 @@ def in_words(result: Result, names: Names) -> Answer:
             return {"kind": kind, "wallet": names[wallet_id], "released": _amounts(released, names)}
         case Rejection():
             return {"kind": kind, **_rejection(result)}
-        case _:  # the model's commands have no other results
-            raise NotImplementedError(result)
+        case DeadLetterDiscarded():
+            raise NotImplementedError("no intent discards a dead letter")
+        case _:
+            assert_never(result)
 
 
 def _rejection(rejection: Rejection) -> Row:

@@ -13,7 +13,7 @@ import asyncio
 import os
 import random
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
@@ -23,11 +23,12 @@ import hypothesis
 from hypothesis import HealthCheck
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from ledger import heads
+from consumers.applying import TRANSIENT
+from consumers.writer import Writer
 from ledger.audit import audit
 from ledger.commands import ChangeWallet, Submission
-from ledger.database import connect_owner, connect_writer
-from ledger.execute import Assigned, Fence, execute
+from ledger.database import connect_owner
+from ledger.execute import Assigned, execute
 from ledger.outcomes import (
     Outcome,
     ReservationPlaced,
@@ -46,6 +47,7 @@ from tests.simulation.model_history import BEFORE_HISTORY, History
 from topology.partitions import partition_of
 
 DAY = timedelta(days=1)
+_TRIES = 5
 Answer = TypeVar("Answer")
 
 _CLEAR = """
@@ -69,19 +71,29 @@ class Site:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, database: Database) -> None:
         self._loop = loop
-        self.writer: asyncpg.Connection[Any] = self.run(connect_writer(database.writer))
+        self._writer = Writer(database.writer, LAYOUT.number)
         self.owner: asyncpg.Connection[Any] = self.run(connect_owner(database.owner))
-        epochs = {p: self._take_over(p) for p in range(LAYOUT.partitions)}
-        self.fence = Fence(LAYOUT.number, epochs)
+        for partition in range(LAYOUT.partitions):
+            self.run(self._writer.take_over(partition))
 
-    def _take_over(self, partition: int) -> int:
-        return self.run(heads.take_over(self.writer, LAYOUT.number, partition))
+    def execute(self, batch: list[Assigned]) -> list[Outcome]:
+        """The outcomes of one transaction, run again where the connection was lost in it.
+
+        On a machine that stalls for seconds the server ends an idle transaction, rightly.
+        """
+        return self.run(self._execute(batch))
+
+    async def _execute(self, batch: list[Assigned]) -> list[Outcome]:
+        for _ in range(_TRIES):
+            with suppress(*TRANSIENT):
+                return await execute(await self._writer.connection(), self._writer.fence, batch)
+        raise AssertionError(f"no transaction came through in {_TRIES} tries")
 
     def run(self, asked: Coroutine[Any, Any, Answer]) -> Answer:
         return self._loop.run_until_complete(asked)
 
     def close(self) -> None:
-        self.run(self.writer.close(timeout=5))
+        self.run(self._writer.close())
         self.run(self.owner.close(timeout=5))
 
     @classmethod
@@ -150,7 +162,7 @@ class Execution(RuleBasedStateMachine):
         head = self.now - MICROSECOND
         self.site.run(self.site.owner.execute("UPDATE heads SET decided_at = $1", head))
         assigned = [self._assign(sent) for sent in batch]
-        outcomes = self.site.run(execute(self.site.writer, self.site.fence, assigned))
+        outcomes = self.site.execute(assigned)
         for each, outcome in zip(assigned, outcomes, strict=True):
             self._compare(each, outcome)
         self._compare_books()

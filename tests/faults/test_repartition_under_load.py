@@ -110,32 +110,3 @@ async def wallet(http: httpx.AsyncClient, name: str, kind: str) -> str:
     assert answer.status_code == 201, answer.text
     wallet_id: str = answer.json()["walletId"]
     return wallet_id
-
-
-async def test_a_pause_is_told_and_ends(system: System) -> None:
-    await system.sov("partitions", "pause", "all", "--reason", "a test of pausing")
-    try:
-        async with httpx.AsyncClient(
-            base_url=system.url, headers=system.headers("operator"), timeout=35
-        ) as http:
-            answers: list[httpx.Response] = []
-
-            async def told(status: int) -> bool:
-                body = {"externalUniqueId": f"paused-{len(answers):04}", "currency": "ZAR"}
-                answers.append(await http.post("/v1/wallets", json=body))
-                return answers[-1].status_code == status
-
-            await eventually(lambda: told(503))
-            assert "paused: a test of pausing" in answers[-1].json()["detail"]
-            assert int(answers[-1].headers["Retry-After"]) > 0
-            assert (await http.get("/v1/wallets")).status_code == 200
-            await system.sov("partitions", "resume", "all", "--reason", "over")
-            await eventually(lambda: told(201))
-    finally:
-        await system.sov("partitions", "resume", "all", "--reason", "over")
-    await system.sov("partitions", "pause", "99", "--reason", "no such", expect=1)
-
-
-async def test_a_pause_needs_a_reason(system: System) -> None:
-    await system.sov("partitions", "pause", "0", expect=2)
-    await system.sov("partitions", "pause", "0", "--reason", "  ", expect=1)
