@@ -132,9 +132,13 @@ def broker_version(connection: AbstractConnection) -> tuple[int, ...]:
 
 async def close(resource: AbstractConnection | AbstractChannel) -> None:
     """Close within bounds; a peer that does not answer is left to its heartbeat."""
+    closing = asyncio.ensure_future(resource.close())
     try:
         async with asyncio.timeout(CLOSE_TIMEOUT_S):
-            await resource.close()
+            # We stop waiting for a channel's end, but never interrupt it: the library would ask for
+            # it once more, and a broker that was merely slow ends the whole connection for that
+            # (504, "expected 'channel.open'") [tried].
+            await (asyncio.shield(closing) if isinstance(resource, AbstractChannel) else closing)
     except (*BROKER_ERRORS, asyncio.CancelledError):
         task = asyncio.current_task()
         if task is not None and task.cancelling():
