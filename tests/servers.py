@@ -9,21 +9,16 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import subprocess
-import sys
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 from aio_pika.abc import AbstractConnection
 
-from cli.home import ROOT, path_for_children
-from cli.servers import postgres, provide, rabbitmq, rabbitmq_conf
-from cli.servers.kept import Kept
+from cli.servers import postgres, rabbitmq, rabbitmq_conf
+from cli.servers.throwaway import throwaway
 from ledger.database import connect_owner
 from topology import connections
 
@@ -72,25 +67,13 @@ def running(environment: Mapping[str, str]) -> AbstractAsyncContextManager[Serve
 @asynccontextmanager
 async def private() -> AsyncIterator[Servers]:
     """Our own private servers in a temporary folder; gone with it even if we are killed."""
-    folder = await asyncio.to_thread(temporary_folder)
-    reaper = _start_reaper(folder)
-    servers: list[provide.Server] = []
-    try:
-        kept = Kept(folder)
-        servers += await provide.provide(folder, kept, print, compose_file=ROOT / "compose.yaml")
-        async with asyncio.TaskGroup() as group:
-            for server in servers:
-                group.create_task(server.start())
+    async with throwaway("sov-test-", print) as (_, kept):
         yield Servers(
             "private",
             postgres.url(kept, postgres.ADMIN),
             postgres.url(kept, postgres.OWNER),
             rabbitmq.url(kept, rabbitmq_conf.ADMIN),
         )
-    finally:
-        reaper.communicate()  # the end of its input is its order to clean up
-        for server in servers:
-            server.alive()  # takes note of its end
 
 
 @asynccontextmanager
@@ -195,19 +178,3 @@ def _get_images() -> None:
                 client.images.pull(image)
     finally:
         client.close()
-
-
-def temporary_folder(prefix: str = "sov-test-") -> Path:
-    """An empty folder that the servers' users may enter, which pytest's own are closed to."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix))
-    folder.chmod(0o711)
-    return folder
-
-
-def _start_reaper(folder: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.reaper", str(folder)],
-        stdin=subprocess.PIPE,
-        start_new_session=True,
-        env={**os.environ, **path_for_children(os.environ)},
-    )

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from cli.home import path_for_children
+from cli.servers.throwaway import temporary_folder
 from tests import databases
 from tests.databases import assert_books_hold
 from tests.integration.processes import delete_queues
-from tests.servers import Servers, temporary_folder
+from tests.servers import Servers
 from topology import connections
 
 _UP_LIMIT_S = 120

@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from cli.home import ROOT
+from cli.servers.throwaway import temporary_folder
 from tests.acceptance.conftest import environment_of, exported, sov
 from tests.polling import eventually
-from tests.servers import temporary_folder
 
 
 @pytest.fixture(scope="module")

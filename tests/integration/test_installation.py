@@ -18,10 +18,9 @@ from cli.access import own_fields
 from cli.home import Home, path_for_children
 from cli.servers import processes, provide
 from cli.servers.processes import ProcessId
+from cli.servers.throwaway import reap, temporary_folder
 from cli.supervision import state
 from tests.polling import until
-from tests.reaper import reap
-from tests.servers import temporary_folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,7 @@ from cli.servers.kept import Kept
 from cli.servers.postgres import PostgresServer
 from cli.servers.processes import ProcessId
 from cli.servers.rabbitmq import RabbitmqServer
-from tests.reaper import reap
-from tests.servers import temporary_folder
+from cli.servers.throwaway import reap, temporary_folder
 
 STANDARD_PORTS = {5432, 5672, 4369, 15672, 25672}
 
