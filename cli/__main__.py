@@ -23,6 +23,7 @@ COMMANDS = {
     "migrate": "bring the database up to this version",
     "config": "every setting with its value and source",
     "run": "one process in the foreground, for production",
+    "bench": "measure how fast it is, beside baselines, on servers of its own",
     "test": "lint, types and tests; with arguments pytest alone",
     "torture": "kill, freeze and cut a system of its own under load, then audit it",
 }

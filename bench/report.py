@@ -1,0 +1,169 @@
+"""The report in Markdown, with its plots beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from bench import aims, drawn
+from bench.plots import svg
+from bench.results import Load, Results
+from bench.scenarios import SCENARIOS, closed_loop, soak
+
+_KEY_PACKAGES: Final = (
+    "python",
+    "postgresql",
+    "rabbitmq",
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "uvloop",
+    "httptools",
+    "pydantic",
+    "msgspec",
+    "asyncpg",
+    "aio-pika",
+    "aiormq",
+)
+_BASELINES: Final = """\
+- **product**: as `./sov up` runs it here, the relay that publishes events included.
+- **direct**: the product's own gateway (the same routing, validation, auth and encoding), with one
+  PL/pgSQL call per request on a pool of connections instead of the queue: the same tables, indexes,
+  rules and order of refusals, one transaction per request, `synchronous_commit=on`. It writes no
+  hash chain, keeps no head rows and publishes no events.
+- **one message per command** (`single`): the product with one command per message and one message
+  per transaction; publishing does not wait for confirms, consumers are handed 64 messages ahead.
+
+Both baselines were tried in several setups, and the fastest of each is what the product is compared
+with. Only the system that is being measured runs; each starts afresh for every measurement."""
+
+
+def write(results: Results, path: Path) -> list[Path]:
+    """Write the report and its plots; answers all files."""
+    written = [path]
+    pictures = {}
+    for name, plot in drawn.plots(results).items():
+        picture = path.with_name(f"{path.stem}-{name}.svg")
+        picture.write_text(svg(plot))
+        pictures[plot.title] = picture.name
+        written.append(picture)
+    path.write_text(text(results, pictures))
+    return written
+
+
+def text(results: Results, pictures: dict[str, str]) -> str:
+    """The report; ``pictures``: file names by title."""
+    parts = [
+        "# Performance",
+        f"Measured by `./sov bench` ({results.effort['name']}, seed {results.seed}) on"
+        f" {results.started}, in {results.seconds / 60:.0f} minutes, everything on one machine:"
+        " load generator, gateway, RabbitMQ, PostgreSQL.",
+        _problems(results),
+        table(
+            ("figure", "must", "aim", "measured", "reaches"),
+            ((r.figure, r.must, r.aim, r.measured, r.verdict) for r in aims.rows(results)),
+        ),
+        "## What is compared\n\n" + _BASELINES,
+        table(("baseline", "fastest setup"), sorted(results.setups.items())),
+        *(f"![{title}]({name})" for title, name in pictures.items()),
+        "## Transfers over HTTP, closed loop\n\nThe median of the rounds.",
+        _loads([load for load in results.loads if load.scenario == closed_loop.NAME]),
+        "## Other loads\n\nThe median of the rounds.",
+        _loads([x for x in results.loads if x.scenario not in (closed_loop.NAME, soak.NAME)]),
+        "## Constant rates, open loop\n\nMilliseconds from when a request was due to its answer.",
+        _arrivals(results),
+        "## What PostgreSQL alone writes",
+        table(
+            ("way", "transfers", "seconds", "transfers/s"),
+            (
+                (x.way, f"{x.transfers:,}", f"{x.seconds:.1f}", f"{x.rate_per_s:,.0f}")
+                for x in results.limits
+            ),
+        ),
+        "## The books afterwards",
+        table(
+            ("scenario", "system", "transfers", "broken rules", "audit, s"),
+            (
+                (
+                    a.scenario,
+                    a.system,
+                    f"{a.transfers:,}",
+                    ", ".join(a.broken) or "none",
+                    f"{a.seconds:.1f}",
+                )
+                for a in results.audits
+            ),
+        ),
+        "## Where",
+        table(("machine", ""), results.machine.items()),
+        table(("version", ""), ((n, results.versions.get(n, "?")) for n in _KEY_PACKAGES)),
+        table(("setting", ""), results.settings.items()),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """Rows of cells as Markdown; nothing where there are none."""
+    found = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    if not found:
+        return ""
+    rows = [head, ["---"] * len(head), *found]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _problems(results: Results) -> str:
+    missing = [name for name in SCENARIOS if name not in {a.scenario for a in results.audits}]
+    lines = [f"- **invalid**: {problem}" for problem in results.problems]
+    lines += [f"- {note}" for note in results.notes]
+    if missing:
+        lines.append(f"- not run: {', '.join(missing)}")
+    return "\n".join(lines)
+
+
+def _loads(loads: Sequence[Load]) -> str:
+    groups: dict[tuple[str, str, str, int], list[Load]] = {}
+    for load in loads:
+        key = (load.scenario, load.case or "transfers", load.system, load.connections)
+        groups.setdefault(key, []).append(load)
+    return table(
+        (
+            "scenario",
+            "case",
+            "system",
+            "connections",
+            "answers/s",
+            "p50 ms",
+            "p99 ms",
+            "p99.9 ms",
+            "max ms",
+        ),
+        ((*key[:3], str(key[3]), *_medians(rounds)) for key, rounds in groups.items()),
+    )
+
+
+def _medians(rounds: Sequence[Load]) -> tuple[str, ...]:
+    valid = [load for load in rounds if not load.problem]
+    if not valid:
+        return ("invalid", "", "", "", "")
+    latencies = [load.latency for load in valid]
+    return (
+        f"{median(load.rate_per_s for load in valid):,.0f}",
+        f"{median(x.p50_ms for x in latencies):.1f}",
+        f"{median(x.p99_ms for x in latencies):.1f}",
+        f"{median(x.p999_ms for x in latencies):.1f}",
+        f"{max(x.max_ms for x in latencies):.1f}",
+    )
+
+
+def _arrivals(results: Results) -> str:
+    lines = []
+    for a in results.arrivals:
+        name = f"{a.scenario}, {a.case}" if a.case else a.scenario
+        for route, x in {"all": a.all, **a.routes, "(sent late by)": a.lateness}.items():
+            figures = (x.p50_ms, x.p99_ms, x.p999_ms, x.max_ms)
+            lines.append(
+                (name, f"{a.rate_per_s}", f"{a.seconds:.0f}", route, *(f"{f:.1f}" for f in figures))
+            )
+    return table(("scenario", "calls/s", "seconds", "route", "p50", "p99", "p99.9", "max"), lines)

@@ -1,0 +1,147 @@
+"""Everything that was measured, as it goes into the JSON file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.latency import Latency
+
+
+class Load(msgspec.Struct, frozen=True):
+    """One run of the closed loop: so many connections, each asking again once it is answered."""
+
+    scenario: str
+    system: str
+    setup: str
+    """How the system was set up: processes and pools."""
+    case: str
+    """What the scenario varies besides the system: kind of load, size of the books."""
+    connections: int
+    round: int
+    seconds: float
+    answers: int
+    rate_per_s: float
+    """Answers that were expected ones."""
+    latency: Latency
+    statuses: dict[str, int]
+    """Answers by status and code, as the gateway counted them."""
+    failures: dict[str, int]
+    """As the load generator counted them."""
+    problem: str
+    """Why the measurement is invalid; empty where it is not."""
+
+
+class Arrivals(msgspec.Struct, frozen=True):
+    """One run of the open loop: latency counts from when a request was due."""
+
+    scenario: str
+    system: str
+    setup: str
+    case: str
+    rate_per_s: int
+    seconds: float
+    answers: int
+    routes: dict[str, Latency]
+    all: Latency
+    lateness: Latency
+    """Of sending: the generator's own delay, and waiting for a free connection."""
+    connections: int
+    generator_cores: float
+    """How much of a core the generator itself took."""
+    statuses: dict[str, int]
+    problem: str
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """Memory at one moment of the soak, in MiB by process."""
+
+    seconds: float
+    commands: int
+    resident_mib: dict[str, float]
+    proportional_mib: dict[str, float]
+    """Pages shared by several processes divided among them."""
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """How fast PostgreSQL alone writes the same rows."""
+
+    way: str
+    transfers: int
+    seconds: float
+    rate_per_s: float
+
+
+class Audit(msgspec.Struct, frozen=True):
+    """What the audit of the books said after a scenario; no rule broken: they hold."""
+
+    scenario: str
+    system: str
+    transfers: int
+    seconds: float
+    broken: list[str]
+
+
+class Results(msgspec.Struct):
+    """Grows while the benchmark runs."""
+
+    effort: dict[str, Any]
+    seed: int
+    started: str
+    machine: dict[str, str]
+    versions: dict[str, str]
+    settings: dict[str, str]
+    setups: dict[str, str] = {}
+    """The way in which each baseline was fastest."""
+    loads: list[Load] = []
+    arrivals: list[Arrivals] = []
+    memory: list[Memory] = []
+    limits: list[Limit] = []
+    audits: list[Audit] = []
+    notes: list[str] = []
+    failed: dict[str, str] = {}
+    """Scenarios that broke off, and why."""
+    seconds: float = 0.0
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that makes part of the figures worthless."""
+        found = [
+            f"{m.scenario}, {m.system}, {m.case or 'transfers'}: {m.problem}"
+            for m in self._measurements
+            if m.problem
+        ]
+        found += [
+            f"{a.scenario}, {a.system}: the books break {', '.join(a.broken)}"
+            for a in self.audits
+            if a.broken
+        ]
+        return found + [f"{name} broke off: {why}" for name, why in self.failed.items()]
+
+    @property
+    def _measurements(self) -> list[Load | Arrivals]:
+        return [*self.loads, *self.arrivals]
+
+    def write(self, path: Path) -> None:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")
+
+
+def unexpected(
+    statuses: Mapping[str, int], expected: Sequence[str], cut_off: int, failures: Mapping[str, int]
+) -> str:
+    """Why answers like these make a measurement invalid, or nothing.
+
+    ``cut_off``: how many requests may have been on their way when the load generator hung up.
+    """
+    strange = {s: n for s, n in statuses.items() if n and s not in (*expected, "0")}
+    cut = statuses.get("0", 0)
+    wrong = [f"{count} times {status}" for status, count in strange.items()]
+    if cut > cut_off:
+        wrong.append(f"{cut} callers left without an answer")
+    wrong += [f"{count} failures to {what}" for what, count in failures.items() if count]
+    if not sum(statuses.get(s, 0) for s in expected):
+        wrong.append("no expected answer at all")
+    return "; ".join(wrong)

@@ -1,0 +1,21 @@
+"""About how long things take, for telling beforehand."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bench.effort import Effort
+
+#: Starting a system and stopping it.
+START_S: Final = 4.0
+#: Making an installation, auditing its books, deleting it.
+INSTALL_S: Final = 6.0
+#: Commands per second straight through ``ledger.execute``, and of the audit.
+FILLED_PER_S: Final = 15_000
+AUDITED_PER_S: Final = 15_000
+#: Transfers per second over HTTP.
+ANSWERED_PER_S: Final = 3_000
+
+
+def point_s(effort: Effort) -> float:
+    return START_S + effort.warm_up_s + effort.point_s
