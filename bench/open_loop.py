@@ -1,8 +1,7 @@
 """The open loop: requests are sent when they are due, whatever became of the earlier ones.
 
-``wrk`` cannot do that, no Debian package can with a due time per request, and a generator in Python
-would take a fifth of a core from what it measures; so there are two halves. Here: which requests in
-which order (the plan), and what its records mean. ``open_loop.c``: sending them on time.
+Two halves: ``open_loop.c`` sends what ``plan.py`` says when it is due, and here its records become
+figures (docs/decisions/0016-what-the-benchmark-compares.md says why not one program).
 """
 
 from __future__ import annotations

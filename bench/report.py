@@ -68,40 +68,69 @@ def text(results: Results, pictures: dict[str, str]) -> str:
         "## What is compared\n\n" + _BASELINES,
         table(("baseline", "fastest setup"), sorted(results.setups.items())),
         *(f"![{title}]({name})" for title, name in pictures.items()),
-        "## Transfers over HTTP, closed loop\n\nThe median of the rounds.",
-        _loads([load for load in results.loads if load.scenario == closed_loop.NAME]),
-        "## Other loads\n\nThe median of the rounds.",
-        _loads([x for x in results.loads if x.scenario not in (closed_loop.NAME, soak.NAME)]),
-        "## Constant rates, open loop\n\nMilliseconds from when a request was due to its answer.",
-        _arrivals(results),
-        "## What PostgreSQL alone writes",
-        table(
-            ("way", "transfers", "seconds", "transfers/s"),
-            (
-                (x.way, f"{x.transfers:,}", f"{x.seconds:.1f}", f"{x.rate_per_s:,.0f}")
-                for x in results.limits
-            ),
+        _section(
+            "Transfers over HTTP, closed loop",
+            "The median of the rounds.",
+            _loads([x for x in results.loads if x.scenario == closed_loop.NAME]),
         ),
-        "## The books afterwards",
-        table(
-            ("scenario", "system", "transfers", "broken rules", "audit, s"),
-            (
-                (
-                    a.scenario,
-                    a.system,
-                    f"{a.transfers:,}",
-                    ", ".join(a.broken) or "none",
-                    f"{a.seconds:.1f}",
-                )
-                for a in results.audits
-            ),
+        _section(
+            "Where the processor's time goes",
+            "Cores kept busy while that was measured; the median of the rounds.",
+            _cores([x for x in results.loads if x.scenario == closed_loop.NAME]),
         ),
+        _section(
+            "Other loads",
+            "The median of the rounds.",
+            _loads([x for x in results.loads if x.scenario not in (closed_loop.NAME, soak.NAME)]),
+        ),
+        _section(
+            "Constant rates, open loop",
+            "Milliseconds from when a request was due to its answer.",
+            _arrivals(results),
+        ),
+        _section(
+            "What PostgreSQL alone writes",
+            "The rows of as many transfers, their entries and outcomes into empty tables with the"
+            " same indexes; and the direct baseline's statement without HTTP and Python.",
+            _limits(results),
+        ),
+        _section("The books afterwards", "Every rule, and the chain.", _audits(results)),
         "## Where",
         table(("machine", ""), results.machine.items()),
         table(("version", ""), ((n, results.versions.get(n, "?")) for n in _KEY_PACKAGES)),
         table(("setting", ""), results.settings.items()),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _section(title: str, words: str, content: str) -> str:
+    return f"## {title}\n\n{words}\n\n{content}" if content else ""
+
+
+def _limits(results: Results) -> str:
+    return table(
+        ("way", "transfers", "seconds", "transfers/s"),
+        (
+            (x.way, f"{x.transfers:,}", f"{x.seconds:.1f}", f"{x.rate_per_s:,.0f}")
+            for x in results.limits
+        ),
+    )
+
+
+def _audits(results: Results) -> str:
+    return table(
+        ("scenario", "system", "transfers", "broken rules", "audit, s"),
+        (
+            (
+                a.scenario,
+                a.system,
+                f"{a.transfers:,}",
+                ", ".join(a.broken) or "none",
+                f"{a.seconds:.1f}",
+            )
+            for a in results.audits
+        ),
+    )
 
 
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
@@ -141,6 +170,25 @@ def _loads(loads: Sequence[Load]) -> str:
         ),
         ((*key[:3], str(key[3]), *_medians(rounds)) for key, rounds in groups.items()),
     )
+
+
+def _cores(loads: Sequence[Load]) -> str:
+    parts = list(dict.fromkeys(part for load in loads for part in load.cores))
+    groups: dict[tuple[str, int], list[Load]] = {}
+    for load in loads:
+        groups.setdefault((load.system, load.connections), []).append(load)
+    return table(
+        ("system", "connections", *parts),
+        (
+            (system, str(connections), *(_cores_of(rounds, part) for part in parts))
+            for (system, connections), rounds in groups.items()
+        ),
+    )
+
+
+def _cores_of(rounds: Sequence[Load], part: str) -> str:
+    found = [load.cores[part] for load in rounds if part in load.cores]
+    return f"{median(found):.2f}" if found else ""
 
 
 def _medians(rounds: Sequence[Load]) -> tuple[str, ...]:

@@ -31,6 +31,8 @@ class Load(msgspec.Struct, frozen=True):
     """Answers by status and code, as the gateway counted them."""
     failures: dict[str, int]
     """As the load generator counted them."""
+    cores: dict[str, float]
+    """How many cores each process, server and the load generator kept busy."""
     problem: str
     """Why the measurement is invalid; empty where it is not."""
 

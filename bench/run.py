@@ -84,8 +84,9 @@ async def _run(bench: Workbench, name: str) -> None:
 
 
 def _end_orderly() -> None:
-    """Be cancelled by SIGTERM and SIGHUP as by Ctrl-C, so that everything is stopped."""
+    """Be cancelled by whatever ends programs, so that everything is stopped. Ctrl-C too: a shell's
+    background jobs are started with it ignored, and a script may send it all the same."""
     task = asyncio.current_task()
     if task is not None:
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)

@@ -19,6 +19,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.installation import Installation
+from bench.processor import Spent, spent
 from bench.systems import System
 from cli.servers.postgres_conf import MEBIBYTE
 from cli.supervision.child import Plan
@@ -93,6 +94,11 @@ class Running:
         """Resident and proportional MiB of each process."""
         both = {p.plan.name: _memory_mib(p.popen.pid) for p in self.processes}
         return {n: m[0] for n, m in both.items()}, {n: m[1] for n, m in both.items()}
+
+    def processor(self) -> Spent:
+        """What the system, the servers and the load generators have used up so far."""
+        pids = {p.plan.name: p.popen.pid for p in self.processes}
+        return spent(pids, self.installation.servers.kept)
 
     async def until_ready(self) -> None:
         """Until a transfer of a cent comes through. Raises ``Ended`` or ``TimeoutError``."""

@@ -16,7 +16,7 @@ S = TypeVar("S", bound=System)
 
 _SCENARIO: Final = "tuning"
 _CONNECTIONS: Final = (8, 16, 32)
-_CONSUMERS: Final = (1, 2, 4)
+_CONSUMERS: Final = (1, 2, 4, 8)
 
 
 async def direct(bench: Workbench) -> Direct:

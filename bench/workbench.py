@@ -88,7 +88,9 @@ class Workbench:
         connections = connections or self.effort.full_connections
         ask = Ask(kind, connections, seconds or self.effort.point_s, self.seed(), wallets)
         before = await run.settled_statuses()
+        spent = run.processor()
         told = await closed_loop(run, ask)
+        cores = run.processor().cores_since(spent)
         statuses = _more(before, await run.settled_statuses())
         taken_s = told.duration_us / 1e6
         failures = told.failures
@@ -105,6 +107,7 @@ class Workbench:
             latency=told.latency,
             statuses=statuses,
             failures=failures,
+            cores=cores,
             problem=unexpected(statuses, _ANSWERED if beside else _CREATED, connections, failures),
         )
         self.results.loads.append(load)

@@ -59,7 +59,7 @@ def command(
         results = asyncio.run(run.carry_out(order, _say))
     except (programs.Missing, ServerUnavailable) as problem:
         raise click.ClickException(str(problem)) from None
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except asyncio.CancelledError:
         raise click.ClickException("interrupted; everything that was started is stopped") from None
     for problem_text in results.problems:
         click.echo(f"invalid: {problem_text}", err=True)

@@ -18,4 +18,6 @@ ANSWERED_PER_S: Final = 3_000
 
 
 def point_s(effort: Effort) -> float:
-    return START_S + effort.warm_up_s + effort.point_s
+    """One measurement with a start of its own, and its share of the audit afterwards."""
+    load_s = effort.warm_up_s + effort.point_s
+    return START_S + load_s + load_s * ANSWERED_PER_S / AUDITED_PER_S

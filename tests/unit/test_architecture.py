@@ -97,6 +97,14 @@ def modules_of(path: Path) -> set[str]:
     return found
 
 
+def test_only_its_own_command_imports_the_benchmark() -> None:
+    """It changes parts of the product in its own processes: nothing of that may get into it."""
+    allowed = {ROOT / "cli" / "bench.py"}
+    importing = {p for package in ALLOWED for p in sources(package) if "bench" in imports_of(p)}
+    assert importing == allowed
+    assert not any("tests" in imports_of(path) for path in sources("bench"))
+
+
 @pytest.mark.parametrize("package", FOREIGN)
 def test_libraries_stay_in_their_layer(package: str) -> None:
     for path in sources(package):
