@@ -18,6 +18,10 @@ class Effort:
     """Load that counts."""
     tuning_s: float
     """Load per way in which a baseline may be set up."""
+    direct_connections: tuple[int, ...]
+    """How many connections to PostgreSQL the direct baseline is tried with."""
+    single_consumers: tuple[int, ...]
+    """How many consumers one message per command is tried with."""
     wallets: int
     connections: tuple[int, ...]
     """Of the closed loop, ascending."""
@@ -41,6 +45,8 @@ FULL = Effort(
     warm_up_s=3,
     point_s=10,
     tuning_s=5,
+    direct_connections=(8, 16, 32),
+    single_consumers=(1, 2, 4, 8),
     wallets=1_000,
     connections=(1, 8, 64, 256, 512),
     full_connections=256,
@@ -58,6 +64,8 @@ QUICK = Effort(
     warm_up_s=1,
     point_s=3,
     tuning_s=2,
+    direct_connections=(16,),
+    single_consumers=(1, 4),
     wallets=1_000,
     connections=(1, 64, 256),
     full_connections=256,

@@ -9,7 +9,7 @@ from html import escape
 from typing import Final
 
 _WIDTH, _HEIGHT = 640, 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 150, 40, 50
+_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 170, 56, 50
 _TICKS: Final = 5
 #: Told apart in print and by the colour-blind (Okabe and Ito).
 _COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -37,7 +37,8 @@ def svg(plot: Plot) -> str:
     """The plot as a document. Raises ``ValueError`` where there is nothing to show."""
     if not plot.points:
         raise ValueError(f"nothing to plot: {plot.title}")
-    right = max(1.0, *(x for x, _ in plot.points), len(plot.positions) - 1.0)
+    furthest = max(x for x, _ in plot.points)
+    right = max(1.0, furthest) if plot.positions else nice(furthest)
     top = nice(max(y for _, y in plot.points))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
@@ -45,7 +46,7 @@ def svg(plot: Plot) -> str:
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
         _text(_LEFT, 22, plot.title, "start", size=15),
         _text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 10, plot.x, "middle"),
-        _text(_LEFT, _TOP - 6, plot.y, "start"),
+        _text(_LEFT, _TOP - 10, plot.y, "start"),
     ]
     for tick in range(_TICKS + 1):
         value = top * tick / _TICKS

@@ -15,24 +15,28 @@ from bench.workbench import Workbench
 S = TypeVar("S", bound=System)
 
 _SCENARIO: Final = "tuning"
-_CONNECTIONS: Final = (8, 16, 32)
-_CONSUMERS: Final = (1, 2, 4, 8)
 
 
 async def direct(bench: Workbench) -> Direct:
     """The direct baseline in the setup in which it is fastest here; found once per run."""
     if bench.direct is None:
-        cores = os.cpu_count() or 1
-        workers = sorted({1, max(1, cores // 2), cores})
-        bench.direct = await _fastest(bench, [Direct(w, c) for w in workers for c in _CONNECTIONS])
+        pools = bench.effort.direct_connections
+        bench.direct = await _fastest(bench, [Direct(w, c) for w in workers() for c in pools])
     return bench.direct
 
 
 async def single(bench: Workbench) -> Single:
     """One message per command, likewise: with several consumers, whose commits overlap."""
     if bench.single is None:
-        bench.single = await _fastest(bench, [Single(consumers) for consumers in _CONSUMERS])
+        consumers = bench.effort.single_consumers
+        bench.single = await _fastest(bench, [Single(count) for count in consumers])
     return bench.single
+
+
+def workers() -> list[int]:
+    """How many processes the direct baseline is tried with: up to one for each core."""
+    cores = os.cpu_count() or 1
+    return sorted({1, max(1, cores // 2), cores})
 
 
 async def _fastest(bench: Workbench, candidates: Sequence[S]) -> S:

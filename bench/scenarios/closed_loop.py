@@ -12,7 +12,6 @@ from bench.systems import Product, System
 from bench.workbench import Workbench
 
 NAME: Final = "closed loop"
-_SETUPS_TUNED: Final = 10
 
 
 async def run(bench: Workbench) -> None:
@@ -35,5 +34,6 @@ async def run(bench: Workbench) -> None:
 
 
 def seconds(effort: Effort) -> float:
-    tuned = _SETUPS_TUNED * (START_S + effort.warm_up_s + effort.tuning_s)
+    setups = len(tuning.workers()) * len(effort.direct_connections) + len(effort.single_consumers)
+    tuned = setups * (START_S + effort.warm_up_s + effort.tuning_s)
     return 5 * INSTALL_S + tuned + 3 * effort.rounds * len(effort.connections) * point_s(effort)

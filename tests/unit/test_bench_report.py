@@ -83,6 +83,22 @@ def test_a_lone_transfer_is_compared_by_its_median() -> None:
     assert found == ("3.00 (3.0 ms ÷ 1.0 ms)", "must")
 
 
+@pytest.mark.parametrize(
+    ("largest", "expected"),
+    [
+        ("1000000 transfers", ("0.95 (100000 transfers → 1000000 transfers)", "must")),
+        ("200000 transfers", ("0.95 (100000 transfers → 200000 transfers)", "")),
+    ],
+)
+def test_growth_only_counts_at_its_full_size(largest: str, expected: tuple[str, str]) -> None:
+    results = empty()
+    results.loads = [
+        load("product", 1000, scenario="growth", case="100000 transfers"),
+        load("product", 950, scenario="growth", case=largest),
+    ]
+    assert verdicts(results)["throughput kept at ten times the history"] == expected
+
+
 DUE = "due diligence: highest rate of mixed calls with p99.9 < 100 ms for 10 minutes"
 
 
