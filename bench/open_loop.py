@@ -50,13 +50,11 @@ class Finished(NamedTuple):
     unexpected: dict[str, int]
     """Status -> count."""
     connections: int
-    generator_cores: float
 
 
 class _Said(msgspec.Struct, frozen=True):
     connections: int
     lost: int
-    cpu_s: float
 
 
 async def open_loop(
@@ -82,7 +80,7 @@ async def open_loop(
     )
     said = msgspec.json.decode(output, type=_Said)
     counted = records_of(records.read_bytes())[round(rate_per_s * warm_up_s) :]
-    return finished(counted, said.connections, said.cpu_s / (seconds + warm_up_s))
+    return finished(counted, said.connections)
 
 
 def records_of(content: bytes) -> list[Record]:
@@ -90,7 +88,7 @@ def records_of(content: bytes) -> list[Record]:
     return [Record(*fields) for fields in _RECORD.iter_unpack(content)]
 
 
-def finished(records: Sequence[Record], connections: int, cores: float) -> Finished:
+def finished(records: Sequence[Record], connections: int) -> Finished:
     """Figures of a run. Whoever got no answer waited as long as was waited for it.
 
     Raises ``ValueError`` without records.
@@ -110,5 +108,4 @@ def finished(records: Sequence[Record], connections: int, cores: float) -> Finis
         lateness=latency_of([record.sent_us for record in records]),
         unexpected=unexpected,
         connections=connections,
-        generator_cores=round(cores, 3),
     )

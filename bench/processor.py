@@ -40,7 +40,9 @@ def spent(pids: Mapping[str, int], kept: Kept) -> Spent:
     for server in provide.BOTH:
         place = kept.place(server)
         if place is not None:
-            parts[server] = _seconds(process.pid for process in processes.carrying(place))
+            # PostgreSQL's backends write their titles over the environment that they are known by.
+            found = {*processes.carrying(place), *processes.working_in(place / "data")}
+            parts[server] = _seconds(process.pid for process in found)
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     parts[LOAD] = ended.ru_utime + ended.ru_stime
     return Spent(time.monotonic(), parts)

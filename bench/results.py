@@ -52,8 +52,8 @@ class Arrivals(msgspec.Struct, frozen=True):
     lateness: Latency
     """Of sending: the generator's own delay, and waiting for a free connection."""
     connections: int
-    generator_cores: float
-    """How much of a core the generator itself took."""
+    cores: dict[str, float]
+    """As in ``Load``; the generator's own part tells how much it took from what it measured."""
     statuses: dict[str, int]
     problem: str
 

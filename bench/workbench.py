@@ -132,6 +132,7 @@ class Workbench:
         """One open loop on a running system; ``beside``: other load runs at the same time, so that
         the gateway's counts are not of this one alone."""
         before = {} if beside else await run.settled_statuses()
+        spent = run.processor()
         done = await open_loop(
             run,
             self.generator,
@@ -141,6 +142,7 @@ class Workbench:
             warm_up_s=self.effort.warm_up_s,
             seed=self.seed(),
         )
+        cores = run.processor().cores_since(spent)
         statuses = {} if beside else _more(before, await run.settled_statuses())
         problem = "; ".join(f"{n} times {status}" for status, n in done.unexpected.items())
         if not beside:
@@ -157,7 +159,7 @@ class Workbench:
             all=done.all,
             lateness=done.lateness,
             connections=done.connections,
-            generator_cores=done.generator_cores,
+            cores=cores,
             statuses=statuses,
             problem=problem,
         )

@@ -57,6 +57,15 @@ async def test_a_tiny_run_leaves_figures_and_a_report(
     assert arrivals.answers == TINY.rates[0] * TINY.rate_s
     assert set(arrivals.routes) == set(ROUTES)
     assert set(arrivals.statuses) == {"200", "201"}
+    # Each part is found: a server whose processes are looked for in the wrong way has no time.
+    assert {part.split("-")[0] for part, cores in arrivals.cores.items() if cores > 0} == {
+        "gateway",
+        "consumer",
+        "relay",
+        "postgresql",
+        "rabbitmq",
+        "load generator",
+    }
     assert [audit.broken for audit in results.audits] == [[]]
     assert results.settings["synchronous_commit"] == "on"
     assert "| due diligence | 200 | 2 | all |" in order.report.read_text()

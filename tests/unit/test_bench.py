@@ -6,19 +6,24 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from bench import programs
 from bench.latency import Latency, latency_of, percentile
 from bench.load import Wrk
 from bench.open_loop import Record, finished, records_of
 from bench.plan import MIXED, READS, ROUTES, Planner, encoded
 from bench.processor import Spent, spent
 from bench.results import unexpected
+from cli.servers import install
+from cli.servers.failures import ServerUnavailable
 from cli.servers.kept import Kept
+from cli.servers.places import Say
 
 WALLETS = [f"wallet-{n}" for n in range(20)]
 
@@ -46,7 +51,7 @@ def test_latency_counts_from_when_a_request_was_due() -> None:
     """A stall of a second is everybody's: those sent late waited before they were sent, too."""
     transfer = ROUTES.index("transfer")
     stalled = [Record(transfer, 201, late, late + 1000) for late in range(0, 1_000_000, 10_000)]
-    done = finished([*stalled, Record(ROUTES.index("balance"), 200, 0, 500)], 8, 0.02)
+    done = finished([*stalled, Record(ROUTES.index("balance"), 200, 0, 500)], 8)
     assert done.routes["transfer"].max_ms == pytest.approx(991)
     assert done.routes["transfer"].p50_ms == pytest.approx(491)
     assert done.lateness.max_ms == pytest.approx(990)
@@ -57,7 +62,7 @@ def test_latency_counts_from_when_a_request_was_due() -> None:
 def test_what_was_not_answered_or_refused_is_unexpected() -> None:
     transfer, balance = ROUTES.index("transfer"), ROUTES.index("balance")
     records = [Record(transfer, 202, 0, 1), Record(transfer, 0, 0, 9), Record(balance, 201, 0, 1)]
-    done = finished(records, 1, 0)
+    done = finished(records, 1)
     assert done.unexpected == {"202": 1, "0": 1, "201": 1}
     assert done.answers == 2
 
@@ -164,3 +169,21 @@ def test_processor_time_of_a_process_grows_with_its_work(tmp_path: Path) -> None
     while (now := spent(own, Kept(tmp_path))).by_part["own"] <= first.by_part["own"]:
         hashlib.sha256(b"work" * 100_000)
     assert now.by_part["nobody"] == 0
+
+
+async def test_without_a_load_generator_it_says_how_to_get_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def refuse(packages: Sequence[str], say: Say) -> None:
+        raise ServerUnavailable("apt-get needs root")
+
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "wrk" else name)
+    monkeypatch.setattr(install, "with_apt", refuse)
+    with pytest.raises(programs.Missing, match=r"needs root[^\n]*\nDeb.*apt-get install wrk$"):
+        await programs.require(print)
+
+
+async def test_a_program_that_fails_has_its_last_words_told() -> None:
+    assert await programs.run(5, "sh", "-c", "echo done") == "done\n"
+    with pytest.raises(programs.Failed, match="sh ended with 3: no luck"):
+        await programs.run(5, "sh", "-c", "echo no luck >&2; exit 3")

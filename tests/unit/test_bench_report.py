@@ -41,7 +41,7 @@ def load(system: str, rate: float, **more: object) -> Load:
 def arrivals(rate: int, p999_ms: float, max_ms: float, seconds: float, case: str = "") -> Arrivals:
     latency = Latency(1.0, 2.0, 3.0, p999_ms, max_ms, 1.0)
     return Arrivals(
-        "due diligence", "product", "", case, rate, seconds, 1, {}, latency, FLAT, 1, 0.0, {}, ""
+        "due diligence", "product", "", case, rate, seconds, 1, {}, latency, FLAT, 1, {}, {}, ""
     )
 
 
