@@ -92,10 +92,11 @@ class DirectSender:
         *,
         actor: str,
         wait_s: float,
+        spent_s: float = 0.0,
         deadline: datetime | None = None,
         trace: str | None = None,
     ) -> Answered | Pending:
-        async with asyncio.timeout(wait_s), self._pool.acquire() as connection:
+        async with asyncio.timeout(wait_s - spent_s), self._pool.acquire() as connection:
             outcome = await _decided(connection, command, actor)
         return Answered(outcome.command_id, outcome)
 
@@ -185,7 +186,7 @@ class DirectMachinery(Machinery):
         return replace(super().services(), sender=DirectSender(self.pool, self._deployment))
 
     def checks(self) -> dict[str, str]:
-        return {"database": "" if self.clock.known else "does not answer"}
+        return {"database": self.clock.problem}
 
     async def run(self, ring: KeyRing) -> None:
         async with asyncio.TaskGroup() as group:

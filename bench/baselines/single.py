@@ -13,30 +13,31 @@ import importlib
 import sys
 from typing import Final
 
+from aio_pika.abc import AbstractChannel
+
 import consumers.lane
 import consumers.partition
 import producers.publisher
 from bench.baselines.changing import change
 from cli.run import PROGRAMS
+from producers.publisher import Parcel, Publisher
 
 #: Handed out ahead to a consumer, per partition: enough that it never waits for the broker.
 _PREFETCH: Final = 64
 
 
 class PipelinedLane(producers.publisher._Lane):
-    """Publishes each command when it comes, in order, without waiting for the confirms before."""
+    """Publishes each message when it comes, in order, without waiting for the confirms before."""
 
-    async def run(self) -> None:
-        async with asyncio.TaskGroup() as publishing:
-            while True:
-                await self._arrived.wait()
-                self._arrived.clear()
-                # The channel is opened once: two that open it at the same time would lose one.
-                while parcels := self._take():
-                    if self._channel is None or self._channel.is_closed:
-                        await self._publish(parcels)
-                    else:
-                        publishing.create_task(self._publish(parcels))
+    def __init__(self, publisher: Publisher, partition: int) -> None:
+        super().__init__(publisher, partition)
+        self._on_their_way: set[asyncio.Task[None]] = set()
+
+    async def _publish(self, channel: AbstractChannel, parcels: list[Parcel]) -> None:
+        # Tasks start in the order in which they were made, and write before they wait.
+        publishing = asyncio.create_task(super()._publish(channel, parcels))
+        self._on_their_way.add(publishing)
+        publishing.add_done_callback(self._on_their_way.discard)
 
 
 def without_batching() -> None:

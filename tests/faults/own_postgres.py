@@ -16,10 +16,10 @@ from cli.home import compose_file
 from cli.servers import postgres, processes, provide
 from cli.servers.kept import Kept
 from cli.servers.postgres import PostgresServer
+from cli.servers.throwaway import reap, temporary_folder
 from tests import databases
 from tests.databases import Database
-from tests.reaper import reap
-from tests.servers import Servers, temporary_folder
+from tests.servers import Servers
 
 
 @dataclass

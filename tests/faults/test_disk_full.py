@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from cli.servers.failures import ServerUnavailable
+from cli.servers.throwaway import temporary_folder
 from tests.faults.own_postgres import OwnPostgres, own_postgres
 from tests.faults.payments import Payments, paying
 from tests.integration.processes import Broker
 from tests.polling import eventually
-from tests.servers import Servers, temporary_folder
+from tests.servers import Servers
 
 pytestmark = pytest.mark.privileged
 

@@ -11,11 +11,12 @@ from functools import partial
 import httpx
 import pytest
 
+from cli.servers.throwaway import temporary_folder
 from ledger.database import connect_owner
 from tests.acceptance.conftest import System, environment_of, exported, sov
 from tests.databases import assert_books_hold
 from tests.polling import eventually
-from tests.servers import Servers, temporary_folder
+from tests.servers import Servers
 
 
 @pytest.fixture

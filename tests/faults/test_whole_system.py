@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from cli.servers.throwaway import temporary_folder
 from tests import databases
 from tests.acceptance.conftest import environment_of, exported, sov
 from tests.databases import assert_books_hold
@@ -22,7 +23,7 @@ from tests.faults.till import Till
 from tests.faults.towns import payers
 from tests.integration.processes import delete_queues
 from tests.polling import eventually
-from tests.servers import Servers, temporary_folder
+from tests.servers import Servers
 from topology import connections
 
 #: A frozen process is killed after 5 s of silence; the rest is starting Python on a busy machine.

@@ -15,9 +15,9 @@ from pathlib import Path
 from cli.home import Home
 from cli.servers import processes
 from cli.servers.processes import ProcessId
+from cli.servers.throwaway import temporary_folder
 from cli.supervision import state
 from tests.acceptance.conftest import environment_of, exported, sov
-from tests.servers import temporary_folder
 
 SERVERS = ("postgresql", "rabbitmq")
 

@@ -17,10 +17,9 @@ from cli.servers import binaries, places, processes, provide, rabbitmq
 from cli.servers.kept import Kept
 from cli.servers.rabbitmq import RabbitmqServer
 from cli.servers.rabbitmq_conf import ADMIN, CONSUMER, GATEWAY
+from cli.servers.throwaway import reap, temporary_folder
 from tests.integration.ledger_driver import LAYOUT
 from tests.integration.processes import Broker, delete_queues
-from tests.reaper import reap
-from tests.servers import temporary_folder
 from topology import connections
 from topology.declare import declare
 
