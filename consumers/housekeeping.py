@@ -8,9 +8,10 @@ and write the chain's heads to the log.
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import asyncpg
 import structlog
 
 from consumers import metrics
@@ -27,6 +28,13 @@ from topology.envelopes import encode_commands
 from topology.errors import LayoutChanged
 
 _TICK_EVERY_S: Final = 1.0
+#: A partition whose time is ahead of the database's clock, because that was put back, goes on at
+#: this pace until the clock has caught up: standing still it would let commands be applied long
+#: after their deadlines, at full pace it would be ahead for ever.
+_AHEAD_PACE: Final = 0.9
+#: Owners tick every second.
+_STANDING_S: Final = 2.0
+_NEVER: Final = (datetime.min, 0.0)
 _TICKS_PER_SWEEP: Final = 30
 _TICKS_PER_HEADS_LOG: Final = 60
 
@@ -53,6 +61,11 @@ class Housekeeping:
         self._layout, self._slot, self._slots, self._process = layout, slot, slots, process
         self._due_s = 0.0
         self._ticks = 0
+        self._ticked_s = 0.0
+        self._times: dict[int, datetime] = {}
+        """Where the partitions' clocks stood then."""
+        self._stood: dict[int, tuple[datetime, float]] = {}
+        """Where each partition's clock stands, and since when."""
 
     async def __call__(self) -> None:
         """Raises ``LayoutChanged``; an unreachable database is left to the next batch."""
@@ -76,8 +89,7 @@ class Housekeeping:
             live_slots = await heads.announce(connection, self._slot, self._slots, self._process)
             await self._subscriptions.hand_back(live_slots)
         owned = self._writer.fence.epochs
-        lost = await heads.tick(connection, self._layout.number, owned)
-        lost |= self._writer.take_lost()
+        lost = await self._tick_clocks(connection) | self._writer.take_lost()
         for partition in self._lane.partitions:
             if partition.number in lost:
                 await self._lane.discard(partition)
@@ -87,6 +99,16 @@ class Housekeeping:
             metrics.SWEPT.inc(await heads.sweep(connection))
         if self._ticks % _TICKS_PER_HEADS_LOG == 0:
             await self._log_heads()
+
+    async def _tick_clocks(self, connection: asyncpg.Connection) -> frozenset[int]:
+        """Answers the partitions that another process owns by now."""
+        owned = self._writer.fence.epochs
+        now_s = time.monotonic()
+        gone_by = timedelta(seconds=(now_s - self._ticked_s) * _AHEAD_PACE)
+        earliest = {p: stood + gone_by for p, stood in self._times.items()}
+        self._times = await heads.tick(connection, self._layout.number, owned, earliest)
+        self._ticked_s = now_s
+        return frozenset(owned) - self._times.keys()
 
     async def _require_layout(self) -> None:
         layout = (await read_deployment(await self._writer.connection())).layout
@@ -99,9 +121,14 @@ class Housekeeping:
         The broker does not tell a standby that it has become the active consumer; the first message
         does. If another process is active, the message costs it nothing.
         """
-        stale = await heads.stale(await self._writer.connection(), self._layout.number)
+        times = await heads.times(await self._writer.connection(), self._layout.number)
+        now_s = time.monotonic()
+        for number, stands in times.items():
+            if self._stood.get(number, _NEVER)[0] != stands:
+                self._stood[number] = (stands, now_s)
         for partition in self._lane.partitions:
-            if partition.number in stale and partition.epoch is None:
+            standing_s = now_s - self._stood.get(partition.number, _NEVER)[1]
+            if partition.epoch is None and standing_s >= _STANDING_S:
                 body = encode_commands(self._layout.number, datetime.now(UTC), None, ())
                 self._replies.put(names.command_queue(self._layout.number, partition.number), body)
 

@@ -17,8 +17,6 @@ from ledger.sql import HEADS as SQL
 
 _SWEEP_MARGIN: Final = timedelta(minutes=1)
 _SWEEP_LIMIT: Final = 1000
-#: Owners tick every second.
-_STALE: Final = timedelta(seconds=2)
 _SILENCE: Final = timedelta(seconds=3)
 _TAKE_OVER_TRIES: Final = 5
 
@@ -51,21 +49,25 @@ async def reown(connection: asyncpg.Connection, fence: Fence) -> frozenset[int]:
 
     When it returns, no transaction of the former connection can still commit.
     """
-    return await _still_held(connection, SQL.reown, fence.layout, fence.epochs)
+    epochs = fence.epochs
+    rows = await connection.fetch(SQL.reown, fence.layout, list(epochs), list(epochs.values()))
+    return frozenset(epochs) - {row["partition"] for row in rows}
 
 
 async def tick(
-    connection: asyncpg.Connection, layout: int, epochs: Mapping[int, int]
-) -> frozenset[int]:
-    """Move the clocks of idle partitions; answers those that another process owns by now."""
-    return await _still_held(connection, SQL.tick, layout, epochs)
+    connection: asyncpg.Connection,
+    layout: int,
+    epochs: Mapping[int, int],
+    earliest: Mapping[int, datetime],
+) -> dict[int, datetime]:
+    """Move the clocks of idle partitions to now, or to ``earliest`` where that is later.
 
-
-async def _still_held(
-    connection: asyncpg.Connection, statement: str, layout: int, epochs: Mapping[int, int]
-) -> frozenset[int]:
-    rows = await connection.fetch(statement, layout, list(epochs), list(epochs.values()))
-    return frozenset(epochs) - {row["partition"] for row in rows}
+    Answers where they stand; one that is missing is owned by another process by now.
+    """
+    rows = await connection.fetch(
+        SQL.tick, layout, list(epochs), list(epochs.values()), [earliest.get(p) for p in epochs]
+    )
+    return {row["partition"]: row["decided_at"] for row in rows}
 
 
 async def sweep(connection: asyncpg.Connection) -> int:
@@ -73,10 +75,10 @@ async def sweep(connection: asyncpg.Connection) -> int:
     return len(await connection.fetch(SQL.sweep, _SWEEP_MARGIN, _SWEEP_LIMIT))
 
 
-async def stale(connection: asyncpg.Connection, layout: int) -> frozenset[int]:
-    """Partitions whose clock nobody has moved for a while."""
-    rows = await connection.fetch(SQL.stale, layout, _STALE)
-    return frozenset(row["partition"] for row in rows)
+async def times(connection: asyncpg.Connection, layout: int) -> dict[int, datetime]:
+    """Where the partitions' clocks stand. Owners tick every second: one that stands has none."""
+    rows = await connection.fetch(SQL.times, layout)
+    return {row["partition"]: row["decided_at"] for row in rows}
 
 
 async def announce(

@@ -73,9 +73,8 @@ async def run_all(*parts: Coroutine[Any, Any, None]) -> None:
 async def end(tasks: Iterable[asyncio.Future[Any]]) -> None:
     """Cancel the tasks until all are done; takes no note of what they raise.
 
-    Once is not enough: Python 3.11's ``wait_for``, which the broker's library uses, loses a
-    cancellation that comes in the same moment as the answer [tried: a gateway under load looked
-    after its queues for ever instead of ending].
+    Once may not be enough: Python 3.11's ``wait_for``, which the broker's library uses, can lose a
+    cancellation that comes in the same moment as the answer.
     """
     pending = set(tasks)
     interrupted: asyncio.CancelledError | None = None

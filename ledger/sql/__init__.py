@@ -66,7 +66,7 @@ class Heads(_Statements):
     reown: str
     tick: str
     sweep: str
-    stale: str
+    times: str
     announce: str
     neighbours: str
     state: str

@@ -38,21 +38,23 @@ UPDATE heads
 RETURNING heads.partition
 
 -- name: tick
--- Move the clocks of idle partitions, so that expired commands and finished history become final.
--- $1 smallint layout, $2 smallint[] partitions, $3 bigint[] epochs
+-- Move the clocks of idle partitions, so that expired commands and finished history become final:
+-- to the database's time, or further where the partition is ahead of it.
+-- $1 smallint layout, $2 smallint[] partitions, $3 bigint[] epochs, $4 timestamptz[] no earlier than
 WITH mine AS (
-    SELECT h.partition
+    SELECT h.partition, m.earliest
       FROM heads h
-      JOIN unnest($2::smallint[], $3::bigint[]) AS m (partition, epoch) USING (partition, epoch)
+      JOIN unnest($2::smallint[], $3::bigint[], $4::timestamptz[])
+           AS m (partition, epoch, earliest) USING (partition, epoch)
      WHERE h.layout = $1::smallint
      ORDER BY h.partition
        FOR NO KEY UPDATE OF h
 )
 UPDATE heads
-   SET decided_at = greatest(heads.decided_at, clock_timestamp())
+   SET decided_at = greatest(heads.decided_at, clock_timestamp(), mine.earliest)
   FROM mine
  WHERE heads.layout = $1::smallint AND heads.partition = mine.partition
-RETURNING heads.partition
+RETURNING heads.partition, heads.decided_at
 
 -- name: sweep
 -- Tidy reservations that expired a while ago; they hold nothing since their expiry. The margin
@@ -69,13 +71,10 @@ UPDATE reservations
            FOR UPDATE SKIP LOCKED)
 RETURNING reservation_id
 
--- name: stale
--- Partitions that nobody ticks: a consumer that waits for one of them must find out whether it is
--- the active one.
--- $1 smallint layout, $2 interval silence
-SELECT partition
-  FROM heads
- WHERE layout = $1::smallint AND decided_at < clock_timestamp() - $2::interval
+-- name: times
+-- Where the partitions' clocks stand: those that nobody ticks stand still.
+-- $1 smallint layout
+SELECT partition, decided_at FROM heads WHERE layout = $1::smallint
 
 -- name: announce
 -- This consumer is alive.

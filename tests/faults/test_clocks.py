@@ -116,9 +116,9 @@ async def test_the_database_clock_is_set_forward(
 async def test_the_database_clock_is_set_back(
     database: Database, broker: Broker, producer: Producer
 ) -> None:
-    """The books do not go back with it: they stay at the latest time they have decided at until the
-    clock has caught up. Deadlines are counted from there as soon as the gateway has read it, and
-    nothing is dated before what was posted by the time that ran ahead."""
+    """The books do not go back with it: they go on from the latest time they have decided at.
+    Deadlines are counted from there as soon as the gateway has read it, and nothing is dated before
+    what was posted by the time that ran ahead."""
     queries = Stepped(producer.pool, HOUR_S)
     clock = DatabaseClock(queries)
     async with consuming(database, broker):
@@ -134,6 +134,21 @@ async def test_the_database_clock_is_set_back(
         assert isinstance(second, TransferPosted)
         assert second.transfer.created > first.transfer.created
         assert await paying.paid() == 2
+
+
+async def test_time_goes_on_in_books_that_are_ahead(database: Database, broker: Broker) -> None:
+    """What waits in them expires, and what is complete becomes complete, as ever."""
+    async with consuming(database, broker):
+        ahead = await advance_books(database, timedelta(seconds=HOUR_S))
+        owner = await connect_owner(database.owner)
+        try:
+
+            async def has_gone_on() -> bool:
+                return await reads.complete_until(owner) > ahead + timedelta(seconds=2)
+
+            await eventually(has_gone_on)
+        finally:
+            await owner.close()
 
 
 async def test_books_that_are_ahead_of_the_clock(database: Database, broker: Broker) -> None:

@@ -459,10 +459,14 @@ async def test_a_frozen_owner_is_ended_and_replaced(ledger: Ledger) -> None:
 
 async def test_clocks_of_idle_partitions_move_only_for_their_owner(ledger: Ledger) -> None:
     before = await ledger.connection.fetchval("SELECT min(decided_at) FROM heads")
-    assert await heads.tick(ledger.connection, 1, ledger.fence.epochs) == frozenset()
+    ticked = await heads.tick(ledger.connection, 1, ledger.fence.epochs, {})
+    assert ticked.keys() == ledger.fence.epochs.keys()
     assert await ledger.connection.fetchval("SELECT min(decided_at) FROM heads") > before
     stale = {**ledger.fence.epochs, 5: 0}
-    assert await heads.tick(ledger.connection, 1, stale) == {5}
+    ahead = {3: datetime.now(UTC) + timedelta(hours=1)}
+    ticked = await heads.tick(ledger.connection, 1, stale, ahead)
+    assert ticked.keys() == stale.keys() - {5}
+    assert ticked[3] == ahead[3] > ticked[4]
 
 
 async def test_a_failed_batch_leaves_nothing_and_a_usable_connection(ledger: Ledger) -> None:
