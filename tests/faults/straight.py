@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
 from aio_pika import DeliveryMode, Message
-from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aiormq.exceptions import DeliveryError
 
 from ledger.commands import Submission
 from ledger.outcomes import Outcome
@@ -20,10 +22,40 @@ from topology import connections, names
 from topology.envelopes import decode_outcomes, encode_commands, encode_submission
 from topology.partitions import partition_of
 
+_LOT = 50
+
 
 def message(*submissions: Submission, reply_to: str | None = None) -> bytes:
     now = datetime.now(UTC)
     return encode_commands(LAYOUT.number, now, reply_to, map(encode_submission, submissions))
+
+
+async def publish_until_refused(
+    channel: AbstractChannel, queue: str, bodies: Sequence[bytes]
+) -> int:
+    """One by one in small lots, until the queue is full; answers how many it took.
+
+    A quorum queue tells channels that it is full some time after it is.
+    """
+    taken = 0
+    for start in range(0, len(bodies), _LOT):
+        results = await asyncio.gather(
+            *(
+                channel.default_exchange.publish(
+                    Message(body, delivery_mode=DeliveryMode.PERSISTENT), queue
+                )
+                for body in bodies[start : start + _LOT]
+            ),
+            return_exceptions=True,
+        )
+        refused = [result for result in results if isinstance(result, BaseException)]
+        assert all(isinstance(result, DeliveryError) for result in refused), refused
+        in_order = results[: len(results) - len(refused)]
+        assert not any(isinstance(result, BaseException) for result in in_order)
+        taken += len(in_order)
+        if refused:
+            return taken
+    raise AssertionError("the queue never refused")
 
 
 async def publish(connection: AbstractConnection, partition: int, *bodies: bytes) -> None:

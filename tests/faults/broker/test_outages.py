@@ -9,16 +9,14 @@ from collections.abc import Sequence
 from functools import partial
 
 import pytest
-from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractConnection
-from aiormq.exceptions import DeliveryError
 
 from cli.servers.rabbitmq_conf import CONSUMER, GATEWAY
 from ledger.commands import Submission
 from ledger.database import connect_owner
 from tests.databases import Database
 from tests.faults.broker.own_broker import OwnBroker
-from tests.faults.straight import message
+from tests.faults.straight import message, publish_until_refused
 from tests.faults.towns import Town
 from tests.integration.ledger_driver import LAYOUT, submission, transfer
 from tests.polling import eventually, until
@@ -54,25 +52,13 @@ async def _fill_one(
 ) -> None:
     batch = [
         submission(transfer(payer, "shop-0001", "0.01", f"full-{partition}-{number:05}"))
-        for number in range(MAX_LENGTH + 100)
+        for number in range(MAX_LENGTH * 4)
     ]
     channel = await connections.confirmed_channel(connection)
     queue = names.command_queue(LAYOUT.number, partition)
-    results = await asyncio.gather(
-        *(
-            channel.default_exchange.publish(
-                Message(message(payment), delivery_mode=DeliveryMode.PERSISTENT), queue
-            )
-            for payment in batch
-        ),
-        return_exceptions=True,
-    )
+    taken = await publish_until_refused(channel, queue, [message(each) for each in batch])
     await connections.close(channel)
-    refused = [result for result in results if isinstance(result, BaseException)]
-    assert refused, "the queue never refused"
-    assert all(isinstance(result, DeliveryError) for result in refused)
-    confirmed += batch[: len(batch) - len(refused)]
-    assert not any(isinstance(result, BaseException) for result in results[: len(confirmed)])
+    confirmed += batch[:taken]
 
 
 async def decided_in_order(database: Database, submissions: Sequence[Submission]) -> bool:
