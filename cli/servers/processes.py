@@ -39,7 +39,8 @@ def identify(pid: int) -> ProcessId | None:
         return None
     # The name in parentheses may itself hold spaces and parentheses: count from the last one.
     fields = stat[stat.rindex(")") + 2 :].split()
-    if fields[0] in ("Z", "X"):
+    # While threads of it are still ending, one that looks like a zombie holds its ports and files.
+    if fields[0] in ("Z", "X") and int(fields[17]) <= 1:
         return None
     return ProcessId(pid, int(fields[19]))
 

@@ -152,4 +152,4 @@ async def running() -> AsyncIterator[OwnBroker]:
     finally:
         own.thaw()
         await reap(folder)
-        own.server.alive()  # takes note of its end
+        await own.server.kill()  # takes note of its end
