@@ -15,7 +15,7 @@ from ledger.migrate import SchemaOutdated
 from ledger.waiting import wait_for_books
 from topology import logs
 from topology.errors import LayoutChanged
-from topology.process import live
+from topology.process import live, look_for_garbage_rarely
 from topology.settings import Settings
 from topology.vitals import Vitals, watch_lifeline
 
@@ -32,7 +32,9 @@ def main() -> int:
         start_http_server(settings.metrics_port, addr=settings.bind)
 
     async def start() -> Consumer:
-        return Consumer(settings, await wait_for_books(settings.writer_dsn), process)
+        consumer = Consumer(settings, await wait_for_books(settings.writer_dsn), process)
+        look_for_garbage_rarely()
+        return consumer
 
     try:
         uvloop.run(live(start, Vitals(os.environ)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import socket
 import sys
@@ -17,17 +16,13 @@ from ledger.migrate import SchemaOutdated
 from topology import logs
 from topology.errors import LayoutChanged
 from topology.exposure import Exposed, require_private
-from topology.process import live
+from topology.process import live, look_for_garbage_rarely
 from topology.settings import SettingMissing, Settings
 from topology.vitals import Vitals, inherited_socket, watch_lifeline
 
 #: Where the gateways of a machine keep what they count, so that each shows the sum. It is read by
 #: prometheus_client when that is imported, which is why it is not one of our settings.
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-
-#: Container objects between two looks for garbage: a call makes some hundred that are gone when it
-#: ends, and with the default of 700 a tenth of the time went into finding nothing.
-_GARBAGE_THRESHOLDS = (50_000, 20, 50)
 
 _log = structlog.get_logger(__name__)
 
@@ -40,8 +35,7 @@ def main() -> int:
 
     async def start() -> Gateway:
         gateway = Gateway(settings, _listen(settings), os.environ.get(_METRICS_FOLDER))
-        gc.freeze()  # modules, schemas and routes stay: no need to look at them again
-        gc.set_threshold(*_GARBAGE_THRESHOLDS)
+        look_for_garbage_rarely()
         return gateway
 
     try:

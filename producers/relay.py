@@ -2,8 +2,8 @@
 
 At least once and in order per partition: events are published with confirms, then the cursor moves
 behind the last confirmed one, in one transaction that holds it. A relay that dies in between tells
-the same events again, under the same numbers. Not mandatory: an exchange without subscribers is no
-fault.
+the same events again, under the same numbers. Events that nobody subscribes to are passed over: an
+exchange without subscribers is no fault.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import msgspec
 import structlog
 from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
+from aiormq.exceptions import PublishError
 
 from ledger import lookup
 from ledger.database import UNREACHABLE, connect_writer
@@ -113,7 +114,8 @@ class Relay:
             if not connections.is_blocked(broker):
                 told = await self._tell(database, exchange)
             await self._measure(database)
-            if told == 0:
+            if told < _OUTCOMES_AT_A_TIME:
+                # Rather some at once than each by itself: looking costs the same for both.
                 await self._pause(_IDLE_S)
 
     async def _tell(self, database: asyncpg.Connection, exchange: AbstractExchange) -> int:
@@ -138,13 +140,22 @@ class Relay:
 
     async def _publish(self, exchange: AbstractExchange, outcomes: Sequence[Outcome]) -> _Told:
         """One partition's events, each confirmed before the next: a queue that refuses one and
-        takes the following would break the order."""
+        takes the following would break the order.
+
+        Where the broker has nobody to give an event to, the stretch's other events of its key are
+        not sent: all were decided before it was, and a subscription is for what comes after it.
+        """
         until_s = time.monotonic() + _STRETCH_S
         told = _Told()
+        unheard: set[str] = set()
         for outcome in outcomes:
             try:
                 for event in events_of(outcome):
-                    await self._publish_one(exchange, outcome, event)
+                    key = names.event_key(event.type, outcome.partition)
+                    if key not in unheard and not await self._publish_one(
+                        exchange, key, outcome, event
+                    ):
+                        unheard.add(key)
             except connections.BROKER_ERRORS as error:
                 told.error = error
                 break
@@ -154,8 +165,9 @@ class Relay:
         return told
 
     async def _publish_one(
-        self, exchange: AbstractExchange, outcome: Outcome, event: Event
-    ) -> None:
+        self, exchange: AbstractExchange, key: str, outcome: Outcome, event: Event
+    ) -> bool:
+        """Answers whether anybody subscribes to it."""
         body: dict[str, Any] = self._documents.event(event, outcome.partition, outcome.decided)
         message = Message(
             _encoder.encode(body),
@@ -164,14 +176,13 @@ class Relay:
             type=event.type,
         )
         # A task group takes a cancelled task for done: the cursor would pass unsent events.
-        with connections.losing_the_peer():
-            await exchange.publish(
-                message,
-                names.event_key(event.type, outcome.partition),
-                mandatory=False,
-                timeout=CONFIRM_TIMEOUT_S,
-            )
+        try:
+            with connections.losing_the_peer():
+                await exchange.publish(message, key, mandatory=True, timeout=CONFIRM_TIMEOUT_S)
+        except PublishError:
+            return False
         metrics.EVENTS.labels(type=event.type).inc()
+        return True
 
     async def _measure(self, database: asyncpg.Connection) -> None:
         oldest = await database.fetchval(SQL.oldest)

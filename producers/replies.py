@@ -88,12 +88,10 @@ class Replies:
     def expect(self, command_id: UUID, until_s: float) -> Waiter:
         """Register before sending, so that no reply can come too early. ``until_s``: loop time."""
         waiter = self._waiters[command_id] = Waiter(command_id, self._queue, until_s)
-        metrics.IN_FLIGHT.set(len(self._waiters))
         return waiter
 
     def forget(self, waiter: Waiter) -> None:
         self._waiters.pop(waiter.command_id, None)
-        metrics.IN_FLIGHT.set(len(self._waiters))
 
     def release(self) -> None:
         """End every wait now, as if its time were up: for a process that is about to stop."""
@@ -157,6 +155,7 @@ class Replies:
     async def _look_up(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
+            metrics.IN_FLIGHT.set(len(self._waiters))
             doubtful = self._doubtful()
             if not doubtful:
                 continue

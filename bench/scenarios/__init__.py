@@ -16,6 +16,7 @@ from bench.scenarios import (
     reads_under_load,
     sessions,
     soak,
+    subscribers,
     two_consumers,
 )
 from bench.workbench import Workbench
@@ -37,6 +38,7 @@ SCENARIOS: Final = {
         sessions,
         reads_under_load,
         two_consumers,
+        subscribers,
         limit,
         due_diligence,
         growth,
