@@ -1,5 +1,5 @@
 # One image for every process of the system:
-#   run gateway | run consumer | run relay | migrate | any other command of ./sov
+#   run gateway | run consumer | run bulk | run relay | migrate | any other command of ./sov
 # JSON logs on stdout; SIGTERM drains. Configuration is the environment alone (see `config`).
 
 FROM python:3.11-slim AS build

@@ -95,6 +95,7 @@ async def installed(servers: Servers, name: str) -> AsyncIterator[Installation]:
                 partitions=Settings().partitions,
                 writer_password=kept.password(postgres.WRITER),
                 reader_password=kept.password(postgres.READER),
+                uploader_password=kept.password(postgres.UPLOADER),
                 keys_file=home.keys_file,
             )
         )
@@ -106,14 +107,13 @@ async def installed(servers: Servers, name: str) -> AsyncIterator[Installation]:
 
 
 def _access(kept: Kept, name: str) -> Access:
-    owner, writer, reader = (
-        postgres.url(kept, user, name)
-        for user in (postgres.OWNER, postgres.WRITER, postgres.READER)
+    owner, writer, reader, uploader = (
+        postgres.url(kept, user, name) for user in (postgres.OWNER, *postgres.ROLES)
     )
     administrator, gateway, consumer = (
         rabbitmq.url(kept, user).rpartition("/")[0] + f"/{name}" for user in rabbitmq.USERS
     )
-    return Access(owner, writer, reader, administrator, gateway, consumer, frozenset())
+    return Access(owner, writer, reader, administrator, gateway, consumer, frozenset(), uploader)
 
 
 def _manage(

@@ -81,7 +81,8 @@ def _local_urls(settings: Settings, kept: Kept) -> dict[str, SecretStr]:
     ways: Access = access(settings, kept)
     urls: dict[str, str] = {}
     if postgres.NAME in known:
-        urls |= dict(zip(DATABASE_FIELDS, (ways.owner, ways.writer, ways.reader), strict=True))
+        databases = (ways.owner, ways.writer, ways.reader, ways.uploader)
+        urls |= dict(zip(DATABASE_FIELDS, databases, strict=True))
     if rabbitmq.NAME in known:
         brokers = (ways.administrator, ways.gateway, ways.consumer)
         urls |= dict(zip(AMQP_FIELDS, brokers, strict=True))

@@ -43,6 +43,7 @@ async def _migrate() -> None:
         dsn,
         writer_password=_plain(settings.writer_password),
         reader_password=_plain(settings.reader_password),
+        uploader_password=_plain(settings.uploader_password),
         partitions=settings.partitions,
     )
     click.echo(f"migrations: {', '.join(ran) if ran else 'nothing to do'}")

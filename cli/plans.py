@@ -17,6 +17,8 @@ from topology.vitals import LISTEN
 
 # The order of stopping: no new calls, then no new events, then what is queued is finished.
 GATEWAYS_STAGE, RELAY_STAGE, CONSUMERS_STAGE = 1, 2, 3
+# Before the consumers, so that what it has sent is still decided.
+BULK_STAGE = RELAY_STAGE
 _MOST = 8
 
 
@@ -27,7 +29,7 @@ def counts(cores: int) -> tuple[int, int]:
 
 
 def for_machine(here: Home, settings: Settings, ways: Access, listening: int) -> list[Plan]:
-    """Gateways, consumers and the relay. ``listening`` is the socket all gateways accept on."""
+    """All processes but servers. ``listening`` is the socket that all gateways accept on."""
     gateways, consumers = counts(os.cpu_count() or 1)
     shared = {
         **without_urls(os.environ),
@@ -63,6 +65,7 @@ def for_machine(here: Home, settings: Settings, ways: Access, listening: int) ->
         )
         for index in range(consumers)
     ]
+    plans.append(_plan(here, ("bulk", 0, 1), {**shared, **ways.for_bulk()}, BULK_STAGE))
     plans.append(_plan(here, ("relay", 0, 1), {**shared, **ways.for_consumer()}, RELAY_STAGE))
     return with_metrics_ports(plans, settings.metrics_port)
 

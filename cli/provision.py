@@ -22,13 +22,14 @@ from topology.declare import declare_from_books
 
 @dataclass(frozen=True, slots=True)
 class Provisioning:
-    """``writer_password`` and ``reader_password`` are None where URLs for these roles were given or
-    the database was: then the roles are not ours to make."""
+    """The roles' passwords are None where URLs for them were given or the database was: then the
+    roles are not ours to make."""
 
     access: Access
     partitions: int
     writer_password: str | None
     reader_password: str | None
+    uploader_password: str | None
     keys_file: Path
 
 
@@ -47,6 +48,7 @@ async def _schema_and_roles(needs: Provisioning) -> None:
         needs.access.owner,
         writer_password=needs.writer_password,
         reader_password=needs.reader_password,
+        uploader_password=needs.uploader_password,
         partitions=needs.partitions,
     )
 

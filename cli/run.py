@@ -11,6 +11,7 @@ PROGRAMS = {
     "gateway": "gateway.__main__",
     "consumer": "consumers.__main__",
     "relay": "producers.__main__",
+    "bulk": "producers.bulk.__main__",
 }
 
 

@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 
-from ledger.commands import PostTransferGroup
+from ledger.commands import Command, PostStagedBatch, PostTransferGroup
 from topology import connections, names
 from topology.envelopes import CommandMessage, decode_commands
 from topology.errors import Malformed
@@ -27,6 +27,17 @@ PREFETCH: Final = 4
 _ACK_TIMEOUT_S: Final = 3.0
 
 _log = structlog.get_logger(__name__)
+
+
+def transfers_of(command: Command) -> int:
+    """How many transfers a command may come to, 1 for what moves nothing."""
+    match command:
+        case PostTransferGroup(transfers=transfers):
+            return len(transfers)
+        case PostStagedBatch(lines=lines):
+            return lines
+        case _:
+            return 1
 
 
 @dataclass(slots=True)
@@ -46,10 +57,7 @@ class Delivery:
         """What applying it costs, in commands; a group counts as its transfers."""
         if isinstance(self.content, Malformed):
             return 0
-        return sum(
-            len(s.command.transfers) if isinstance(s.command, PostTransferGroup) else 1
-            for s in self.content.submissions
-        )
+        return sum(transfers_of(s.command) for s in self.content.submissions)
 
     @property
     def readable(self) -> CommandMessage:

@@ -35,6 +35,7 @@ ECLIPSE_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "command-not-found": "ARCH086",
         "batch-not-found": "ARCH086",
         "dead-letter-not-found": "ARCH086",
+        "batch-conflict": "VAL001",
         "dead-letter-resolved": "VAL001",
         "dead-letter-not-replayable": "VAL001",
         "insufficient-funds": "SOV001",

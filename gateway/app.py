@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import openapi
 from gateway.backend import Backend
+from gateway.batches import Batches
 from gateway.commands import CommandStates
 from gateway.dead_letters import DeadLetters
 from gateway.health import Health
@@ -80,6 +81,7 @@ def operations(backend: Backend, health: Health) -> list[Operation]:
         *Wallets(backend, writes).operations(),
         *CommandStates(backend).operations(),
         *TransferGroups(backend, writes).operations(),
+        *Batches(backend).operations(),
         *DeadLetters(backend, writes).operations(),
         *health.operations(),
     ]

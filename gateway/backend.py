@@ -59,6 +59,14 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Files:
+    """The place of bulk files, and the largest one that is taken, in bytes."""
+
+    store: Books
+    most_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Everything there is once the database has answered for the first time."""
 
@@ -69,6 +77,8 @@ class Services:
     names: WalletNames
     originals: Originals
     currencies: Currencies
+    files: Files | None = None
+    """Where bulk files are kept; None on a gateway that was not told where."""
 
 
 class Backend:

@@ -48,6 +48,9 @@ class Work(Protocol):
 
     def abort(self) -> None: ...
 
+    def expect_file(self) -> None:
+        """The request's body may take any time, as long as it goes on arriving."""
+
 
 class Connection(HttpToolsProtocol):
     """The server's HTTP/1.1 protocol with our limits."""
@@ -56,6 +59,7 @@ class Connection(HttpToolsProtocol):
     _waiting_since_s: float | None = None
     _stuck_since_s: float | None = None
     _refusal: Refusal | None = None
+    _expects_file = False
     _head_size = _head_fields = _untold = _discarded = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -107,6 +111,8 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
         self._untold = 0
+        if self._expects_file:
+            self._waiting_since_s = time.monotonic()
         if self.cycle is not None and self.cycle.response_complete:
             self._discarded += len(body)
             if self._discarded > _DISCARD_LIMIT:
@@ -115,6 +121,7 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._waiting_since_s = None
+        self._expects_file = False
         self._untold = self._discarded = 0
 
     def send_400_response(self, msg: str) -> None:
@@ -133,6 +140,10 @@ class Connection(HttpToolsProtocol):
     def end_work(self) -> None:
         self._work = None
 
+    def expect_file(self) -> None:
+        # A short one has arrived already.
+        self._expects_file = self._waiting_since_s is not None
+
     def abort(self) -> None:
         """Close without another byte."""
         self.transport.abort()
@@ -140,6 +151,8 @@ class Connection(HttpToolsProtocol):
     def end_if_slow(self, now_s: float) -> None:
         """Close if a request has begun, or is to begin, and does not arrive, or if an answer is not
         taken; called regularly."""
+        if self._expects_file and self.flow.read_paused:
+            self._waiting_since_s = now_s  # it is we who do not take it at the moment
         if self._stuck_since_s is None and self.transport.is_closing():
             # It waits for the last bytes to be taken, however few, and is paused by them no more.
             self._stuck_since_s = now_s
@@ -167,6 +180,9 @@ class _Unattached:
         pass
 
     def abort(self) -> None:
+        pass
+
+    def expect_file(self) -> None:
         pass
 
 

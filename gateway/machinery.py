@@ -11,13 +11,13 @@ import structlog
 
 from gateway.answers import Answers
 from gateway.auth import KeyRing
-from gateway.backend import Services
+from gateway.backend import Files, Services
 from gateway.books import Books
 from gateway.problems import DATABASE_AWAY
 from gateway.remembered import Currencies, Originals, WalletNames
 from gateway.watching import QueueWatch
 from ledger import keys
-from ledger.database import reader_pool
+from ledger.database import reader_pool, uploader_pool
 from ledger.deployment import Deployment
 from ledger.waiting import wait_for_books
 from producers.clock import DatabaseClock
@@ -32,6 +32,8 @@ from topology.process import end
 _READ_CONNECTIONS: Final = 8
 #: Clock, keys, layout and lost outcomes: never behind callers' reads.
 _OWN_CONNECTIONS: Final = 2
+#: Uploads: each holds one only while a piece is written.
+_FILE_CONNECTIONS: Final = 4
 _RETRY_S: Final = 0.5
 _CLOSE_LIMIT_S: Final = 1.0
 
@@ -51,10 +53,12 @@ class Machinery:
         amqp_url: str,
         own: Books,
         reading: Books,
+        files: Files | None = None,
     ) -> None:
         layout = deployment.layout
         name = f"gateway {os.getpid()}"
         self._deployment, self._own, self._reading = deployment, own, reading
+        self._files = files
         self.clock = DatabaseClock(own)
         self._intake = Intake(own, deployment)
         self.replies = Replies(amqp_url, f"{name} replies", own)
@@ -69,7 +73,9 @@ class Machinery:
         self._queues = QueueWatch(self.publisher, layout)
 
     @classmethod
-    async def connect(cls, reader_dsn: str, amqp_url: str) -> Machinery:
+    async def connect(
+        cls, reader_dsn: str, amqp_url: str, uploader_dsn: str | None, most_bytes: int
+    ) -> Machinery:
         """Waits for the books as long as it takes. Raises ``SchemaOutdated`` or ``NotPrepared``
         where they are there and not ours."""
         while True:
@@ -81,7 +87,12 @@ class Machinery:
                 _log.warning("database.lost_while_connecting", error=repr(error))
                 await asyncio.sleep(_RETRY_S)
             else:
-                return cls(deployment, amqp_url, own, reading)
+                files = None
+                if uploader_dsn is not None:
+                    # Connected when the first file comes: no other call is to depend on it.
+                    pool = await uploader_pool(uploader_dsn, size=_FILE_CONNECTIONS)
+                    files = Files(Books(pool), most_bytes)
+                return cls(deployment, amqp_url, own, reading, files)
 
     def services(self) -> Services:
         """What the routes use of it."""
@@ -100,6 +111,7 @@ class Machinery:
             names=WalletNames(self._reading),
             originals=Originals(self._reading),
             currencies=Currencies(self._reading),
+            files=self._files,
         )
 
     def checks(self) -> Mapping[str, str]:
@@ -135,7 +147,8 @@ class Machinery:
             await end(tasks)
 
     async def close(self) -> None:
-        for books in (self._reading, self._own):
+        files = () if self._files is None else (self._files.store,)
+        for books in (self._reading, self._own, *files):
             await books.close(_CLOSE_LIMIT_S)
 
     def _broker(self) -> str:

@@ -31,7 +31,10 @@ _REF: Final = "#/components/schemas/{model}"
 _PATH_PARAMETER: Final = re.compile(r"{(\w+)}")
 _KEYED: Final = "apiKey"
 _EXAMPLE_ID: Final = "0198f0a4-2c8e-7d31-9f0e-3a5b8c1d2e4f"
-_EXAMPLE_COMMAND: Final = "agm3x5cqaebqcae6nq3u4ijx5y7rm2hkzqdo"
+_EXAMPLES: Final = {
+    "commandId": "agm3x5cqaebqcae6nq3u4ijx5y7rm2hkzqdo",
+    "batchId": "payroll-2026-03",
+}
 
 #: What every route may answer, every route with a key, every write, every route with a body.
 _ALWAYS: Final = (GatewayCode.MALFORMED_HTTP, GatewayCode.HEAD_TOO_LARGE, Code.INTERNAL)
@@ -94,6 +97,14 @@ def described(operation: Operation) -> dict[str, Any]:
     if operation.body is not None:
         media = {"schema": _reference(operation.body), "example": dict(operation.example)}
         document["requestBody"] = {"required": True, "content": {"application/json": media}}
+    elif operation.files:
+        document["requestBody"] = {
+            "required": True,
+            "content": {
+                media_type: {"schema": {"type": "string"}, "example": example}
+                for media_type, example in operation.files.items()
+            },
+        }
     if operation.access is not Access.ANYBODY:
         document["security"] = [{_KEYED: []}]
     return document
@@ -151,7 +162,7 @@ def _codes(operation: Operation) -> list[AnyCode]:
         codes += _WITH_KEY
     if operation.commands:
         codes += _WRITE
-    if operation.body is not None:
+    if operation.body is not None or operation.files:
         codes += _WITH_BODY
     return codes
 
@@ -182,7 +193,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
             "in": "path",
             "required": True,
             "schema": {"type": "string"},
-            "example": _EXAMPLE_COMMAND if name == "commandId" else _EXAMPLE_ID,
+            "example": _EXAMPLES.get(name, _EXAMPLE_ID),
         }
         for name in _PATH_PARAMETER.findall(operation.path)
     ]
@@ -199,6 +210,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         found.append(described)
     if operation.commands:
         found += _WRITE_HEADERS
+    found += [{"in": "header", **header} for header in operation.headers]
     if operation.body is not None and "externalUniqueId" in _aliases(operation.body):
         found.append(_KEY_HEADER)
     return found

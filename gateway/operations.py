@@ -26,6 +26,7 @@ class Access(Enum):
 READERS: Final = frozenset(Scope)
 WRITERS: Final = frozenset({Scope.ECLIPSE, Scope.OPERATOR})
 OPERATORS: Final = frozenset({Scope.OPERATOR})
+UPLOADERS: Final = frozenset({Scope.BATCH, Scope.OPERATOR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,15 @@ class Operation:
     body: type[BaseModel] | None = None
     example: Mapping[str, Any] = field(default_factory=dict)
     """A body as it may be sent."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Media types of a file that is taken instead of a body, each with an example. It may take as
+    long as it arrives at all."""
+    headers: tuple[Mapping[str, Any], ...] = ()
+    """Header parameters of its own, as OpenAPI says them."""
+    stores: bool = False
+    """Changes what is kept beside the books, and makes no command."""
 
     @property
     def commands(self) -> bool:
         """Whether it makes commands, and so waits for the broker and not for the books alone."""
-        return self.method != "GET"
+        return self.method != "GET" and not self.stores

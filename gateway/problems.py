@@ -34,6 +34,7 @@ class GatewayCode(StrEnum):
     NOT_FOUND = "not-found"
     COMMAND_NOT_FOUND = "command-not-found"
     BATCH_NOT_FOUND = "batch-not-found"
+    BATCH_CONFLICT = "batch-conflict"
     DEAD_LETTER_NOT_REPLAYABLE = "dead-letter-not-replayable"
     METHOD_NOT_ALLOWED = "method-not-allowed"
     PAYLOAD_TOO_LARGE = "payload-too-large"
@@ -73,6 +74,7 @@ KINDS: Final[Mapping[AnyCode, Kind]] = MappingProxyType(
         Code.TRANSFER_NOT_FOUND: Kind(404, "No such transfer"),
         Code.RESERVATION_NOT_FOUND: Kind(404, "No such live reservation"),
         GatewayCode.METHOD_NOT_ALLOWED: Kind(405, "Not with this method"),
+        GatewayCode.BATCH_CONFLICT: Kind(409, "The batch is not what the call takes it for"),
         Code.DEAD_LETTER_RESOLVED: Kind(409, "The dead letter was dealt with before"),
         GatewayCode.DEAD_LETTER_NOT_REPLAYABLE: Kind(409, "Nothing that could be replayed"),
         Code.DUPLICATE_GROUP: Kind(409, "The group's key is on the ledger already"),

@@ -34,6 +34,8 @@ class Gateway:
         self, settings: Settings, opened: socket.socket, metrics_folder: str | None
     ) -> None:
         self._reader_dsn, self._amqp_url = settings.reader_dsn, settings.gateway_amqp_url
+        self._uploader_dsn = settings.uploader_dsn if settings.takes_files else None
+        self._most_bytes = settings.bulk_max_bytes
         self._exposition = Exposition(metrics_folder)
         self._backend = Backend()
         self._ring = KeyRing()
@@ -109,7 +111,9 @@ class Gateway:
                 task.result()
 
     async def _work(self) -> None:
-        self._machinery = await Machinery.connect(self._reader_dsn, self._amqp_url)
+        self._machinery = await Machinery.connect(
+            self._reader_dsn, self._amqp_url, self._uploader_dsn, self._most_bytes
+        )
         self._backend.connect(self._machinery.services())
         try:
             await self._machinery.run(self._ring)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -43,3 +44,24 @@ class Answer:
         headers, body = self.written()
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    empty: tuple[bytes, ...] = ()
+    for part in empty:
+        yield part
+
+
+@dataclass(slots=True)
+class Streamed(Answer):
+    """An answer that is written while it goes out. One that breaks off ends its connection without
+    the end that HTTP demands, so that no reader takes it for whole."""
+
+    parts: AsyncIterator[bytes] = field(default_factory=_nothing)
+
+    async def send(self, send: Send) -> None:
+        headers = [*self.headers, (b"content-type", self.media_type)]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        async for part in self.parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway import openapi
 from gateway.backend import READ_LIMIT_S
 from gateway.call import Call
+from gateway.connection import connection_of
 from gateway.operations import Access, Operation
 from gateway.parameters import Query
 from gateway.preferences import read_deadline, read_waiting
@@ -67,6 +68,9 @@ class Route(APIRoute):
         call.query = Query(scope["query_string"], self._parameters)
         if self.operation.commands:
             call.deadline = read_deadline(call)
+            answer = await self.operation.answer(call)
+        elif self.operation.files:
+            connection_of(scope).expect_file()
             answer = await self.operation.answer(call)
         else:
             async with asyncio.timeout(READ_LIMIT_S):

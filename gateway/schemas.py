@@ -248,6 +248,33 @@ class Discarded(Schema):
     reason: str
 
 
+class Batch(Schema):
+    batch_id: str = Field(examples=["payroll-2026-03"])
+    kind: Literal["transfers", "wallets"]
+    atomic: bool
+    dry_run: bool
+    not_after: Time | None
+    status: Literal["RECEIVING", "QUEUED", "RUNNING", "PAUSED", "DONE", "CANCELLED", "FAILED"]
+    reason: str | None = Field(description="what refused the file, or stopped it")
+    received_bytes: int
+    lines: int | None = Field(description="null until the whole file was read")
+    posted: int
+    rejected: int
+    invalid: int
+    expired: int
+    cancelled: int
+    posted_amount: dict[str, Money] = Field(examples=[{"ZAR": "1234.50"}])
+    rejected_amount: dict[str, Money]
+    created: Time
+    received_at: Time | None
+    started_at: Time | None
+    finished_at: Time | None
+
+
+class BatchPage(Page[Batch]):
+    pass
+
+
 class Alive(Schema):
     status: Literal["ok"]
 

@@ -17,6 +17,7 @@ from ledger.database import Queries
 from ledger.decide import Source, decide
 from ledger.load import Needs, load
 from ledger.rejections import Rejection
+from ledger.staged import expanded
 from ledger.transfers import decide_transfer
 
 _NOBODY = UUID(int=0)
@@ -34,6 +35,10 @@ async def check_transfer(snapshot: Queries, command: PostTransfer) -> Rejection 
 async def check_command(snapshot: Queries, command: Command) -> Rejection | None:
     """The refusal that the command would meet if it were sent and decided now, or None. Raises
     what it would break."""
+    found = await expanded(snapshot, command)
+    if isinstance(found, Rejection):
+        return found
+    command = found
     books = (await load(snapshot, Needs.of([command]), lock=False)).books
     submission = Submission(
         command_id=_NOBODY,

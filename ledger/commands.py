@@ -96,6 +96,16 @@ class PostTransferGroup(_Command, frozen=True):
     external_unique_id: TransferKey | None = None
 
 
+class PostStagedBatch(_Command, frozen=True):
+    """All transfers of a bulk file in order, or none. They wait in the database, being too many for
+    a message: ``ledger.staged`` makes the group of them that this stands for."""
+
+    batch_id: str
+    digest: bytes
+    """Of the lines that are meant (``staged.digest_of``)."""
+    lines: int
+
+
 class ReverseTransfer(_Command, frozen=True):
     """``from_wallet_id`` and ``to_wallet_id`` are those of the reversal: the original's, swapped.
 
@@ -140,6 +150,7 @@ Original = (
     | ChangeWallet
     | PostTransfer
     | PostTransferGroup
+    | PostStagedBatch
     | ReverseTransfer
     | PlaceReservation
     | ReleaseReservation

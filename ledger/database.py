@@ -49,6 +49,15 @@ _WRITER_SETTINGS = {
     "jit": "off",
 }
 
+_UPLOADER_SETTINGS = {
+    **_SHARED_SETTINGS,
+    "application_name": "sov-uploader",
+    "idle_in_transaction_session_timeout": "10s",
+    "lock_timeout": "5s",
+    "statement_timeout": "60s",
+    "jit": "off",
+}
+
 _READER_SETTINGS = {
     **_SHARED_SETTINGS,
     "application_name": "sov-reader",
@@ -108,6 +117,22 @@ async def reader_pool(dsn: str, *, size: int) -> asyncpg.Pool[Any]:
             max_inactive_connection_lifetime=300,
             server_settings=_READER_SETTINGS,
             connection_class=_ReadConnection,
+        ),
+        _CONNECT_TIMEOUT_S * 2,
+    )
+
+
+async def uploader_pool(dsn: str, *, size: int) -> asyncpg.Pool[Any]:
+    """A pool for whoever keeps bulk files: each statement is a transaction of its own."""
+    return await asyncio.wait_for(
+        asyncpg.create_pool(
+            dsn,
+            min_size=0,
+            max_size=size,
+            timeout=_CONNECT_TIMEOUT_S,
+            # Above the server's own limit, as with the readers' pool.
+            command_timeout=65,
+            server_settings=_UPLOADER_SETTINGS,
         ),
         _CONNECT_TIMEOUT_S * 2,
     )

@@ -14,6 +14,7 @@ from ledger.commands import (
     CreateWallet,
     DiscardDeadLetter,
     PlaceReservation,
+    PostStagedBatch,
     PostTransfer,
     PostTransferGroup,
     ReleaseReservation,
@@ -85,6 +86,8 @@ def _apply_rule(command: Command, command_id: UUID, books: Books, source: Source
             return decide_release(command, books)
         case ReleaseSession():
             return decide_session_release(command, books)
+        case PostStagedBatch():
+            raise TypeError("a staged batch is decided as the group that it stands for")
         case PostTransferGroup():
             return decide_group(command, books, command_id, source.new_id)
         case ReverseTransfer():
@@ -117,7 +120,14 @@ def keys_of(command: Command) -> Iterable[KeySpace]:
             return (KeySpace(WALLETS, command.external_unique_id),)
         case ReplayDeadLetter(original=original):
             return keys_of(original)
-        case ChangeWallet() | ReleaseReservation() | ReleaseSession() | DiscardDeadLetter():
+        case (
+            ChangeWallet()
+            | ReleaseReservation()
+            | ReleaseSession()
+            | DiscardDeadLetter()
+            # Refused unread: its transfers' keys are not known.
+            | PostStagedBatch()
+        ):
             return ()
         case _:
             assert_never(command)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 import asyncpg
+import msgspec
 import uuid_utils.compat
 
-from ledger import chain, lookup
+from ledger import chain, lookup, staged
 from ledger.books import Books
 from ledger.commands import Submission
 from ledger.database import UNREACHABLE
@@ -125,6 +126,7 @@ async def _run(
     connection: asyncpg.Connection, fence: Fence, batch: Sequence[Assigned]
 ) -> list[Outcome]:
     heads = await lock_heads(connection, fence, {a.partition for a in batch})
+    batch = [await _expanded(connection, a) for a in batch]
     loaded = await load(
         connection,
         Needs.of(
@@ -150,6 +152,20 @@ async def _run(
         await writes.flush(connection, fence.layout, loaded.books, links)
         await park(connection, [a.dead_letter for a in batch if a.dead_letter is not None])
     return [outcomes[a.submission.command_id] for a in batch]
+
+
+async def _expanded(connection: asyncpg.Connection, assigned: Assigned) -> Assigned:
+    """With the transfers themselves in place of a command that only names them."""
+    named = assigned.submission.command
+    if assigned.refused is not None:
+        return assigned
+    command = await staged.expanded(connection, named)
+    if isinstance(command, Rejection):
+        return replace(assigned, refused=command)
+    if command is named:
+        return assigned
+    submission = msgspec.structs.replace(assigned.submission, command=command)
+    return replace(assigned, submission=submission)
 
 
 async def park_message(connection: asyncpg.Connection, fence: Fence, letter: DeadLetter) -> None:

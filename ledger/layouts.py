@@ -7,6 +7,7 @@ from typing import Final
 import asyncpg
 
 from ledger import chain, interventions
+from ledger.database import Queries
 from ledger.deployment import Layout
 from ledger.interventions import State
 from ledger.sql import LAYOUTS as SQL
@@ -49,6 +50,6 @@ async def move(
     return new
 
 
-async def before(connection: asyncpg.Connection, layout: Layout) -> list[Layout]:
+async def before(connection: Queries, layout: Layout) -> list[Layout]:
     """Those that were in force once."""
     return [Layout(*row) for row in await connection.fetch(SQL.before, layout.number)]

@@ -27,6 +27,7 @@ from ledger.commands import (
     CreateWallet,
     DiscardDeadLetter,
     PlaceReservation,
+    PostStagedBatch,
     PostTransfer,
     PostTransferGroup,
     ReleaseReservation,
@@ -91,6 +92,8 @@ class Needs:
                     self._add(member)
                 if command.external_unique_id is not None:
                     self.keys[GROUPS].add(command.external_unique_id)
+            case PostStagedBatch():
+                pass  # refused unread
             case ReverseTransfer():
                 self.wallets |= {command.from_wallet_id, command.to_wallet_id}
                 self.funds.add(command.from_wallet_id)

@@ -22,7 +22,7 @@ from ledger.database import SCHEMA, connect_owner
 
 _FILE: Final = re.compile(r"(\d{4})_(\w+)\.sql")
 _LOCK: Final = 0x736F76  # "sov"
-ROLES: Final = ("sov_writer", "sov_reader")
+ROLES: Final = ("sov_writer", "sov_reader", "sov_uploader")
 
 
 class MigrationChanged(Exception):
@@ -67,6 +67,7 @@ async def prepare(
     *,
     writer_password: str | None = None,
     reader_password: str | None = None,
+    uploader_password: str | None = None,
     partitions: int = 8,
 ) -> list[str]:
     """Migrate, make the roles where their passwords are given, make the first layout.
@@ -78,7 +79,8 @@ async def prepare(
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         ran = await migrate(connection)
-        passwords = dict(zip(ROLES, (writer_password, reader_password), strict=True))
+        given = (writer_password, reader_password, uploader_password)
+        passwords = dict(zip(ROLES, given, strict=True))
         await _make_roles(connection, passwords)
         await _make_first_layout(connection, partitions)
         return ran

@@ -7,7 +7,7 @@ dropped, costs time and nothing else, because whoever still waits is looked up t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from heapq import nsmallest
 from typing import Any, Final
 from uuid import UUID
@@ -68,53 +68,29 @@ class Waiter:
                 self.outcome.set_exception(error)
 
 
-class Replies:
-    """The reply queue of this process and everybody who waits on it."""
+class ReplyQueue:
+    """An exclusive queue, and whoever takes the outcomes that come through it."""
 
-    def __init__(self, url: str, name: str, queries: Queries) -> None:
-        self._url, self._name, self._queries = url, name, queries
-        self._waiters: dict[UUID, Waiter] = {}
-        self._queue: str | None = None
-
-    @property
-    def queue(self) -> str | None:
-        """The name of the reply queue; None while there is none."""
-        return self._queue
-
-    @property
-    def waiting(self) -> int:
-        return len(self._waiters)
-
-    def expect(self, command_id: UUID, until_s: float) -> Waiter:
-        """Register before sending, so that no reply can come too early. ``until_s``: loop time."""
-        waiter = self._waiters[command_id] = Waiter(command_id, self._queue, until_s)
-        return waiter
-
-    def forget(self, waiter: Waiter) -> None:
-        self._waiters.pop(waiter.command_id, None)
-
-    def release(self) -> None:
-        """End every wait now, as if its time were up: for a process that is about to stop."""
-        for waiter in self._waiters.values():
-            if not waiter.outcome.done():
-                waiter.outcome.set_exception(TimeoutError())
+    def __init__(
+        self, url: str, connection_name: str, settle: Callable[[Sequence[Outcome]], object]
+    ) -> None:
+        self._url, self._connection_name, self._settle = url, connection_name, settle
+        self.name: str | None = None
+        """None while there is none."""
 
     async def run(self) -> None:
-        """Keep the queue, and look up those whom it failed, until cancelled."""
-        await run_all(self._stay_connected(), self._look_up())
-
-    async def _stay_connected(self) -> None:
+        """Keep the queue, until cancelled."""
         while True:
             try:
                 with connections.losing_the_peer():
                     await self._consume()
             except connections.BROKER_ERRORS as error:
                 _log.warning("replies.connection_failed", error=repr(error))
-            self._queue = None
+            self.name = None
             await asyncio.sleep(_RECONNECT_S)
 
     async def _consume(self) -> None:
-        connection = await connections.connect(self._url, self._name)
+        connection = await connections.connect(self._url, self._connection_name)
         try:
             channel = await connections.plain_channel(connection)
             await connections.close_when_cancelled(channel)
@@ -128,7 +104,7 @@ class Replies:
                 timeout=connections.CONNECT_TIMEOUT_S,
             )
             await queue.consume(self._receive, no_ack=True)
-            self._queue = name
+            self.name = name
             _log.info("replies.connected", queue=name)
             await channel.closed()
             _log.warning("replies.connection_lost")
@@ -142,6 +118,42 @@ class Replies:
             _log.error("replies.malformed", error=str(error))
             return
         self._settle(outcomes)
+
+
+class Replies:
+    """The reply queue of this process and everybody who waits on it."""
+
+    def __init__(self, url: str, name: str, queries: Queries) -> None:
+        self._queries = queries
+        self._waiters: dict[UUID, Waiter] = {}
+        self._queue = ReplyQueue(url, name, self._settle)
+
+    @property
+    def queue(self) -> str | None:
+        """The name of the reply queue; None while there is none."""
+        return self._queue.name
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiters)
+
+    def expect(self, command_id: UUID, until_s: float) -> Waiter:
+        """Register before sending, so that no reply can come too early. ``until_s``: loop time."""
+        waiter = self._waiters[command_id] = Waiter(command_id, self.queue, until_s)
+        return waiter
+
+    def forget(self, waiter: Waiter) -> None:
+        self._waiters.pop(waiter.command_id, None)
+
+    def release(self) -> None:
+        """End every wait now, as if its time were up: for a process that is about to stop."""
+        for waiter in self._waiters.values():
+            if not waiter.outcome.done():
+                waiter.outcome.set_exception(TimeoutError())
+
+    async def run(self) -> None:
+        """Keep the queue, and look up those whom it failed, until cancelled."""
+        await run_all(self._queue.run(), self._look_up())
 
     def _settle(self, outcomes: Sequence[Outcome]) -> int:
         settled = 0
@@ -168,7 +180,7 @@ class Replies:
 
     def _doubtful(self) -> list[UUID]:
         now_s = asyncio.get_running_loop().time()
-        doubtful = [w for w in self._waiters.values() if w.is_doubtful(self._queue, now_s)]
+        doubtful = [w for w in self._waiters.values() if w.is_doubtful(self.queue, now_s)]
         # In turn: many that wait in vain must not keep others from their answer.
         chosen = nsmallest(_LOOK_LIMIT, doubtful, key=lambda waiter: waiter.looked_s)
         for waiter in chosen:

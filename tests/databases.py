@@ -17,6 +17,7 @@ from tests.servers import Servers
 
 WRITER_PASSWORD = "writer-of-tests"
 READER_PASSWORD = "reader-of-tests"
+UPLOADER_PASSWORD = "uploader-of-tests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Database:
     owner: str
     writer: str
     reader: str
+    uploader: str
 
 
 async def make_template(servers: Servers) -> str:
@@ -36,6 +38,7 @@ async def make_template(servers: Servers) -> str:
         with_database(servers.admin_dsn, name),
         writer_password=WRITER_PASSWORD,
         reader_password=READER_PASSWORD,
+        uploader_password=UPLOADER_PASSWORD,
     )
     return name
 
@@ -66,6 +69,7 @@ def named(servers: Servers, name: str) -> Database:
         owner=dsn,
         writer=with_user(dsn, "sov_writer", WRITER_PASSWORD),
         reader=with_user(dsn, "sov_reader", READER_PASSWORD),
+        uploader=with_user(dsn, "sov_uploader", UPLOADER_PASSWORD),
     )
 
 

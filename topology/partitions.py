@@ -16,6 +16,7 @@ from ledger.commands import (
     CreateWallet,
     DiscardDeadLetter,
     PlaceReservation,
+    PostStagedBatch,
     PostTransfer,
     PostTransferGroup,
     ReleaseReservation,
@@ -39,6 +40,8 @@ def _lane_key(command: Command) -> bytes:
             return _wallet_key(wallet)
         case PostTransferGroup(transfers=transfers):
             return _wallet_key(transfers[0].from_wallet)
+        case PostStagedBatch(batch_id=batch_id):
+            return batch_id.encode()
         case ReverseTransfer(from_wallet_id=wallet_id):
             return wallet_id.bytes
         case (

@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     database_url_reader: SecretStr | None = Field(
         None, description="PostgreSQL for gateways (role sov_reader)"
     )
+    database_url_uploader: SecretStr | None = Field(
+        None, description="PostgreSQL for bulk files, gateways and bulk (role sov_uploader)"
+    )
     amqp_url: SecretStr | None = Field(None, description="RabbitMQ, as its administrator")
     amqp_url_gateway: SecretStr | None = Field(None, description="RabbitMQ for gateways")
     amqp_url_consumer: SecretStr | None = Field(None, description="RabbitMQ for consumers, relay")
@@ -38,6 +41,9 @@ class Settings(BaseSettings):
     )
     reader_password: SecretStr | None = Field(
         None, description="for `migrate`: password of the role sov_reader, made with it"
+    )
+    uploader_password: SecretStr | None = Field(
+        None, description="for `migrate`: password of the role sov_uploader, made with it"
     )
     amqp_management_url: SecretStr | None = Field(
         None, description="for `migrate`: RabbitMQ's management API, as its administrator"
@@ -71,6 +77,10 @@ class Settings(BaseSettings):
         8, description="number of partitions, used once: when the first layout is made"
     )
 
+    bulk_max_bytes: Annotated[int, Field(ge=1)] = Field(
+        4 * 1024**3, description="largest bulk file, as sent and unpacked, in bytes"
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="lowest level that is logged"
     )
@@ -95,6 +105,15 @@ class Settings(BaseSettings):
     @property
     def reader_dsn(self) -> str:
         return _required(self.database_url_reader or self.database_url, "database_url")
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether there is a place for bulk files."""
+        return (self.database_url_uploader or self.database_url) is not None
+
+    @property
+    def uploader_dsn(self) -> str:
+        return _required(self.database_url_uploader or self.database_url, "database_url_uploader")
 
     @property
     def admin_amqp_url(self) -> str:

@@ -100,6 +100,7 @@ class ComposeServer:
             # Only for the file to be read as a whole: `up` runs none of the services that use them.
             "SOV_WRITER_PASSWORD": self._kept.password(postgres.WRITER),
             "SOV_READER_PASSWORD": self._kept.password(postgres.READER),
+            "SOV_UPLOADER_PASSWORD": self._kept.password(postgres.UPLOADER),
             "SOV_AMQP_GATEWAY_PASSWORD": self._kept.password(
                 rabbitmq.user_key(rabbitmq_conf.GATEWAY)
             ),

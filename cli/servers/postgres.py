@@ -20,7 +20,8 @@ from cli.servers.places import Say
 from cli.servers.processes import ProcessId, Step
 
 NAME = "postgresql"
-ADMIN, OWNER, WRITER, READER, DATABASE = "sov_admin", "sov_owner", "sov_writer", "sov_reader", "sov"
+ADMIN, OWNER, DATABASE = "sov_admin", "sov_owner", "sov"
+ROLES = WRITER, READER, UPLOADER = "sov_writer", "sov_reader", "sov_uploader"
 PORT = "postgresql"
 _START_LIMIT_S = 60.0
 # Fast shutdown rolls back and writes a checkpoint; past this, immediate (recovery at next start).
@@ -34,7 +35,7 @@ class PostgresServer:
 
     ``start`` and ``stop`` may be called in any state and are idempotent. Not safe for two callers
     at once. Roles: the superuser ``sov_admin`` (tests, repairs) and ``sov_owner``, who owns the
-    database ``sov`` and may create the two working roles, and nothing else.
+    database ``sov`` and may create the working roles, and nothing else.
     """
 
     name = NAME

@@ -95,6 +95,41 @@ class Reads(_Statements):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Batches(_Statements):
+    create: str
+    get: str
+    page: str
+    progress: str
+    amounts: str
+    append: str
+    arrived: str
+    piece: str
+    wish: str
+    claim: str
+    renew: str
+    release: str
+    begin: str
+    pause: str
+    finish: str
+    fail_upload: str
+    add_lots: str
+    prepared: str
+    drop_uploads: str
+    drop_lots: str
+    open_lots: str
+    bodies: str
+    send_lots: str
+    finish_lot: str
+    done_until: str
+    results: str
+    currencies: str
+    stale_uploads: str
+    leftovers: str
+    outdated: str
+    forget: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Keys(_Statements):
     create: str
     all: str
@@ -161,6 +196,7 @@ class Chains(_Statements):
 
 
 AUDIT = Audit.load("audit")
+BATCHES = Batches.load("batches")
 CHAINS = Chains.load("chains")
 DEAD_LETTERS = DeadLetters.load("dead_letters")
 DEPLOYMENT = Deployment.load("deployment")

@@ -1,10 +1,11 @@
 -- What each role may do; run by the owner after every migration, so that nothing is left over.
 -- sov_writer (consumers, relay) writes the books and can change no entry, transfer or outcome;
--- sov_reader (gateways) reads them.
+-- sov_reader (gateways) reads them; sov_uploader (gateways, bulk) reads them too and keeps bulk files.
 
-GRANT USAGE ON SCHEMA sov TO sov_writer, sov_reader;
-REVOKE ALL ON ALL TABLES IN SCHEMA sov FROM sov_writer, sov_reader;
-GRANT SELECT ON ALL TABLES IN SCHEMA sov TO sov_writer, sov_reader;
+GRANT USAGE ON SCHEMA sov TO sov_writer, sov_reader, sov_uploader;
+REVOKE ALL ON ALL TABLES IN SCHEMA sov FROM sov_writer, sov_reader, sov_uploader;
+GRANT SELECT ON ALL TABLES IN SCHEMA sov TO sov_writer, sov_reader, sov_uploader;
+GRANT INSERT, UPDATE, DELETE ON sov.batches, sov.batch_uploads, sov.batch_lots TO sov_uploader;
 
 GRANT INSERT ON sov.wallets, sov.transfers, sov.entries, sov.transfer_groups, sov.reservations,
                 sov.outcomes, sov.refused_keys, sov.chain, sov.dead_letters,

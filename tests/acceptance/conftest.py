@@ -91,6 +91,7 @@ async def system(servers: Servers) -> AsyncIterator[System]:
         SOV_DATABASE_URL=database.owner,
         SOV_DATABASE_URL_WRITER=database.writer,
         SOV_DATABASE_URL_READER=database.reader,
+        SOV_DATABASE_URL_UPLOADER=database.uploader,
         SOV_AMQP_URL=servers.amqp_url,
     )
     broker = await connections.connect(servers.amqp_url, "tests")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -64,7 +65,7 @@ async def test_cut_in_the_middle_of_a_copy(
         )
         await channel.default_exchange.publish(Message(body), names.command_queue(LAYOUT.number, 0))
         await connections.close(channel)
-        through = Database(database.owner, dsn, database.reader)
+        through = replace(database, writer=dsn)
         async with consuming(through, broker):
             command_ids = [s.command_id for s in batch]
 

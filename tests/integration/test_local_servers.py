@@ -209,6 +209,7 @@ async def test_migrate_makes_the_users_that_it_is_given_passwords_for(
         "SOV_DATABASE_URL": postgres.url(kept, postgres.OWNER),
         "SOV_WRITER_PASSWORD": kept.password(postgres.WRITER),
         "SOV_READER_PASSWORD": kept.password(postgres.READER),
+        "SOV_UPLOADER_PASSWORD": kept.password(postgres.UPLOADER),
         "SOV_AMQP_GATEWAY_PASSWORD": "fresh",
         # What the other tests here go on with.
         "SOV_AMQP_CONSUMER_PASSWORD": kept.password(rabbitmq.user_key(rabbitmq_conf.CONSUMER)),
@@ -219,7 +220,7 @@ async def test_migrate_makes_the_users_that_it_is_given_passwords_for(
     known = kept.port(rabbitmq.MANAGEMENT_PORT)
     code, said = await migrate({**environment, "SOV_AMQP_MANAGEMENT_URL": f"{management}:{known}"})
     assert code == 0, said
-    for user in (postgres.WRITER, postgres.READER):
+    for user in postgres.ROLES:
         await (await asyncpg.connect(postgres.url(kept, user))).close()
     amqp = rabbitmq.url(kept, rabbitmq_conf.GATEWAY)
     old = kept.password(rabbitmq.user_key(rabbitmq_conf.GATEWAY))

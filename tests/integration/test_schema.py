@@ -126,11 +126,33 @@ async def test_the_writer_cannot_rewrite_the_books(database: Database, statement
         "UPDATE heads SET epoch = 1",
         "SELECT FROM wallets FOR UPDATE",
         "DELETE FROM relay_cursors",
+        "DELETE FROM batches",
+        "INSERT INTO batch_uploads VALUES ('x', 0, '')",
     ],
 )
 async def test_the_reader_cannot_write(database: Database, statement: str) -> None:
     connection = await asyncpg.connect(database.reader, server_settings={"search_path": "sov"})
     try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE wallets SET balance_minor = 1",
+        "INSERT INTO dead_letters VALUES (gen_random_uuid(), 1, 1, now(), 'x')",
+        "DELETE FROM outcomes",
+        "UPDATE heads SET epoch = 1",
+        "INSERT INTO api_keys VALUES ('x')",
+    ],
+)
+async def test_the_uploader_writes_bulk_files_alone(database: Database, statement: str) -> None:
+    connection = await asyncpg.connect(database.uploader, server_settings={"search_path": "sov"})
+    try:
+        await connection.execute("DELETE FROM batches")
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(statement)
     finally:

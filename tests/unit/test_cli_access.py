@@ -61,10 +61,10 @@ def test_our_own_url_counts_as_unset(kept: Kept, monkeypatch: pytest.MonkeyPatch
 
 def test_private_servers_give_every_role_its_own_user(kept: Kept) -> None:
     ways = access(settings_here({}, kept), kept)
-    databases = (ways.owner, ways.writer, ways.reader)
+    databases = (ways.owner, ways.writer, ways.reader, ways.uploader)
     brokers = (ways.administrator, ways.gateway, ways.consumer)
     assert [url.split("//")[1].split(":")[0] for url in (*databases, *brokers)] == [
-        *("sov_owner", "sov_writer", "sov_reader"),
+        *("sov_owner", "sov_writer", "sov_reader", "sov_uploader"),
         *("sov_admin", "sov_gateway", "sov_consumer"),
     ]
 
@@ -73,7 +73,10 @@ def test_a_gateway_gets_no_way_to_write_the_books(kept: Kept) -> None:
     ways = access(settings_here({}, kept), kept)
     around = {"SOV_DATABASE_URL": OURS, "SOV_WRITER_PASSWORD": "secret", "HOME": "/"}
     given = {**without_urls(around), **ways.for_gateway()}
-    assert set(given) == {"HOME", "SOV_DATABASE_URL_READER", "SOV_AMQP_URL_GATEWAY"}
+    assert set(given) == {
+        *("HOME", "SOV_AMQP_URL_GATEWAY"),
+        *("SOV_DATABASE_URL_READER", "SOV_DATABASE_URL_UPLOADER"),
+    }
 
 
 def test_a_given_database_serves_all_roles_unless_they_are_split(

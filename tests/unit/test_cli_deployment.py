@@ -13,7 +13,8 @@ from topology.settings import Settings
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 WRITER = {"SOV_DATABASE_URL_WRITER", "SOV_AMQP_URL_CONSUMER"}
-READER = {"SOV_DATABASE_URL_READER", "SOV_AMQP_URL_GATEWAY"}
+UPLOADER = {"SOV_DATABASE_URL_UPLOADER", "SOV_AMQP_URL_GATEWAY"}
+READER = {"SOV_DATABASE_URL_READER", *UPLOADER}
 SECRETS = {
     f"SOV_{field.upper()}"
     for field, info in Settings.model_fields.items()
@@ -22,7 +23,8 @@ SECRETS = {
 
 
 @pytest.mark.parametrize(
-    ("service", "own"), [("gateway", READER), ("consumer", WRITER), ("relay", WRITER)]
+    ("service", "own"),
+    [("gateway", READER), ("consumer", WRITER), ("relay", WRITER), ("bulk", UPLOADER)],
 )
 def test_a_container_has_only_the_secrets_of_its_role(service: str, own: set[str]) -> None:
     environment: dict[str, str] = COMPOSE[service]["environment"]
@@ -39,7 +41,10 @@ def test_migrate_alone_is_an_administrator_and_makes_the_others() -> None:
 
 @pytest.mark.parametrize(
     ("unit", "own"),
-    [("sov-gateway", READER), ("sov-consumer@", WRITER), ("sov-relay", WRITER)],
+    [
+        *(("sov-gateway", READER), ("sov-bulk", UPLOADER)),
+        *(("sov-consumer@", WRITER), ("sov-relay", WRITER)),
+    ],
 )
 def test_a_unit_asks_for_the_urls_of_its_role(unit: str, own: set[str]) -> None:
     text = (ROOT / "deploy" / "systemd" / f"{unit}.service").read_text()

@@ -57,6 +57,7 @@ CONTRACT = """
     malformed-http            | 400
     head-too-large            | 431
     dead-letter-not-found     | 404
+    batch-conflict            | 409
     dead-letter-resolved      | 409
     dead-letter-not-replayable | 409
 """

@@ -1,0 +1,52 @@
+"""The process that works bulk files off: ``./sov run bulk``."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import structlog
+import uvloop
+from prometheus_client import start_http_server
+
+from ledger.deployment import NotPrepared
+from ledger.migrate import SchemaOutdated
+from ledger.waiting import wait_for_books
+from producers.bulk.runner import Bulk
+from topology import logs
+from topology.errors import LayoutChanged
+from topology.process import live
+from topology.settings import SettingMissing, Settings
+from topology.vitals import Vitals, watch_lifeline
+
+_log = structlog.get_logger(__name__)
+
+#: Behind payments: a file takes what they leave.
+_NICENESS = 10
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; 0 when drained, 1 when it cannot go on as it is."""
+    settings = Settings()
+    logs.configure(settings.log_level, settings.log_format, process="bulk")
+    watch_lifeline(os.environ)
+    os.nice(_NICENESS)
+    if settings.metrics_port is not None:
+        start_http_server(settings.metrics_port, addr=settings.bind)
+
+    async def start() -> Bulk:
+        dsn = settings.uploader_dsn
+        deployment = await wait_for_books(dsn)
+        return Bulk(dsn, settings.gateway_amqp_url, deployment, settings.bulk_max_bytes)
+
+    try:
+        uvloop.run(live(start, Vitals(os.environ)))
+    except (LayoutChanged, SchemaOutdated, NotPrepared, SettingMissing) as error:
+        _log.error("bulk.refused", reason=str(error))
+        return 1
+    _log.info("bulk.drained")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

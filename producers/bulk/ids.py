@@ -1,0 +1,33 @@
+"""Command ids of a file's lines: the same whenever they are made again."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from ledger.deployment import Layout
+from topology.command_ids import command_id_of
+
+_UNIQUE: Final = 8
+
+
+def line_command_id(
+    batch_id: str, line: int, attempt: int, layout: Layout, partition: int, deadline: datetime
+) -> UUID:
+    """``attempt`` counts how often the ledger refused the line only because the partitions had
+    changed while it was on its way. Line 0 is the file as a whole."""
+    unique = _unique(batch_id, line, attempt)
+    return command_id_of(layout.number, partition, deadline, unique)
+
+
+def attempt_of(batch_id: str, line: int, command_id: UUID, attempts: int) -> int | None:
+    """Which attempt of the line a command was, None where it was none of its."""
+    unique = command_id.bytes[-_UNIQUE:]
+    return next((a for a in range(attempts) if _unique(batch_id, line, a) == unique), None)
+
+
+def _unique(batch_id: str, line: int, attempt: int) -> bytes:
+    name = f"{batch_id}\n{line}\n{attempt}".encode()
+    return hashlib.blake2b(name, digest_size=_UNIQUE).digest()
