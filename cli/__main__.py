@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "play the ATM race and show the books",
     "verify": "audit the books; exit 0 only if every rule holds",
     "keys": "create, list and revoke API keys",
+    "bulk": "files of transfers: submit, status, results, pause, resume, cancel",
     "dead-letters": "what broke the consumer: list, show, replay, discard",
     "partitions": "pause and resume partitions",
     "topology": "change the number of partitions while the system runs",

@@ -109,17 +109,18 @@ class Batches:
         """Every line that has its last word, as far as all lines before it have theirs."""
         after_line = call.query.integer("afterLine", 0, MOST_LINES, 0)
         batch = await self._named(call)
-        open_lot = await batches.first_open(self._books(), batch.batch_id)
-        complete = open_lot is None and (batch.prepared or batch.finished is not None)
-        if not batch.prepared:
-            open_lot = 0
+        decided = await batches.decided(self._books(), batch)
+        complete = decided.before_lot is None
         accepts = call.field(b"accept") or b""
         media_type = NDJSON if b"ndjson" in accepts or b"jsonl" in accepts else CSV
         return Streamed(
             OK,
-            headers=((b"sov-results-complete", b"true" if complete else b"false"),),
+            headers=(
+                (b"sov-results-complete", b"true" if complete else b"false"),
+                (b"sov-results-last-line", b"%d" % max(decided.last_line, after_line)),
+            ),
             media_type=media_type,
-            parts=stream(self._books(), batch, open_lot, after_line, media_type),
+            parts=stream(self._books(), batch, decided.before_lot, after_line, media_type),
         )
 
     async def pause(self, call: Call) -> Answer:
@@ -245,8 +246,8 @@ class Batches:
             tag=_TAG,
             summary="What became of each line, in the file's order",
             description="CSV, or NDJSON by `Accept: application/x-ndjson`. As far as all lines are"
-            " decided: while the header `Sov-Results-Complete` says `false`, ask again with"
-            " `afterLine`.",
+            " decided: while the header `Sov-Results-Complete` says `false`, ask again with what"
+            " `Sov-Results-Last-Line` says as `afterLine`.",
             success={OK: Success("One row per line", media_type="text/csv")},
             problems=(GatewayCode.BATCH_NOT_FOUND,),
             query=(_AFTER_LINE,),

@@ -200,12 +200,19 @@ async def open_lots(connection: Queries, batch_id: str, after: int, limit: int) 
     return [Lot(row["lot"], row["body"], row["layout"]) for row in rows]
 
 
-async def first_open(connection: Queries, batch_id: str) -> int | None:
-    """The number of the first lot without results, None where every lot has them. Results of the
-    lots before it are there, in the file's order."""
-    row = await connection.fetchrow(SQL.done_until, batch_id)
-    number: int | None = row["open"]
-    return number
+class Decided(NamedTuple):
+    """How far results go without a gap."""
+
+    before_lot: int | None
+    """The first lot without results; None where every lot has them."""
+    last_line: int
+
+
+async def decided(connection: Queries, batch: Batch) -> Decided:
+    if not batch.prepared:
+        return Decided(None if batch.finished else 0, 0)
+    row = await connection.fetchrow(SQL.done_until, batch.batch_id)
+    return Decided(row["open"], row["last_line"] or 0)
 
 
 async def results(

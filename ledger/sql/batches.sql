@@ -206,10 +206,12 @@ UPDATE batch_lots
  WHERE batch_id = $1::text AND lot = $2::integer AND results IS NULL
 
 -- name: done_until
--- The first lot whose results are not known yet, NULL where all are; and how many lots there are.
+-- The first lot whose results are not known yet, NULL where all are; and the last line before it.
 -- $1 text batch id
-SELECT (SELECT min(lot) FROM batch_lots WHERE batch_id = $1::text AND results IS NULL) AS open,
-       (SELECT max(lot) FROM batch_lots WHERE batch_id = $1::text) AS last
+SELECT o.open, (SELECT max(last_line) FROM batch_lots
+                 WHERE batch_id = $1::text AND (o.open IS NULL OR lot < o.open)) AS last_line
+  FROM (SELECT min(lot) AS open FROM batch_lots
+         WHERE batch_id = $1::text AND results IS NULL) AS o
 
 -- name: results
 -- Results of some lots in order.

@@ -15,7 +15,7 @@ from ledger.waiting import wait_for_books
 from producers.bulk.runner import Bulk
 from topology import logs
 from topology.errors import LayoutChanged
-from topology.process import live
+from topology.process import live, look_for_garbage_rarely
 from topology.settings import SettingMissing, Settings
 from topology.vitals import Vitals, watch_lifeline
 
@@ -37,7 +37,9 @@ def main() -> int:
     async def start() -> Bulk:
         dsn = settings.uploader_dsn
         deployment = await wait_for_books(dsn)
-        return Bulk(dsn, settings.gateway_amqp_url, deployment, settings.bulk_max_bytes)
+        bulk = Bulk(dsn, settings.gateway_amqp_url, deployment, settings.bulk_max_bytes)
+        look_for_garbage_rarely()
+        return bulk
 
     try:
         uvloop.run(live(start, Vitals(os.environ)))
