@@ -29,15 +29,13 @@ class Csv:
 
     def read(self, first: int, lines: Sequence[str | None]) -> list[StagedLine]:
         found: list[StagedLine] = []
-        if self._header is None or self._waiting:
-            self._waiting.extend(enumerate(lines, first))
-            self._drain(found, final=False)
-            return found
         for number, line in enumerate(lines, first):
-            if self._waiting or line is None or '"' in line:
+            if not (line or line is None or self._waiting):
+                continue
+            if self._header is None or self._waiting or line is None or '"' in line:
                 self._waiting.append((number, line))
                 self._drain(found, final=False)
-            elif line:
+            else:
                 found.append(self._line(number, line.split(self._delimiter)))
         return found
 

@@ -27,7 +27,7 @@ else:
     from backports import zstd
 
 HEADER = "fromExternalUniqueId,toExternalUniqueId,amount,externalUniqueId,description"
-MOST = 10_000_000
+MOST = 300_000
 
 
 def read(
@@ -151,7 +151,7 @@ OBJECT = {"fromExternalUniqueId": "a", "toExternalUniqueId": "b", "externalUniqu
         (json.dumps({**OBJECT, "amount": 1, "sessionId": "a\ud800bcdefg"}), "is not JSON"),
         ("[1]", "Expected `object`"),
         ("nonsense", "is not JSON"),
-        ("[" * 60_000, "is not JSON"),
+        ("[" * 60_000, "Expected `object`"),
         ('{"amount": 1e999999999}', "amount: must have at most"),
     ],
 )
@@ -183,7 +183,7 @@ def test_packed_files(encoding: str, step: int) -> None:
         read(b"something else", encoding=encoding)
 
 
-CELL = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\r"), max_size=60)
+CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=60)
 
 
 @given(st.lists(CELL, min_size=1, max_size=8), st.integers(1, 50))
