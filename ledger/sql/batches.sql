@@ -140,12 +140,13 @@ UPDATE batches SET status = CASE WHEN wish = 'PAUSE' THEN 'PAUSED' ELSE 'QUEUED'
  WHERE batch_id = $1::text AND leased_by = $2::text AND finished IS NULL
 
 -- name: finish
--- The last word on the file.
+-- The last word on the file, never while one of its lines has none.
 -- $1 text batch id, $2 text worker, $3 text status, $4 text reason
 UPDATE batches
    SET status = $3::text, reason = coalesce($4::text, reason), finished = clock_timestamp(),
        leased_until = NULL
  WHERE batch_id = $1::text AND leased_by = $2::text AND finished IS NULL
+   AND NOT EXISTS (SELECT FROM batch_lots WHERE batch_id = $1::text AND results IS NULL)
 
 -- name: fail_upload
 -- An upload that cannot go on.

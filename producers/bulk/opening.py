@@ -47,12 +47,14 @@ class Services:
 class OpenLot:
     """A lot whose lines wait for their last words."""
 
-    __slots__ = ("attempts", "lines", "missing", "number", "results", "sent_under")
+    __slots__ = ("attempts", "kept", "lines", "missing", "number", "results", "sent_under")
 
     def __init__(self, lot: Lot, lines: Sequence[StagedLine]) -> None:
         self.number, self.lines, self.sent_under = lot.number, lines, lot.layout
         self.results: list[LineResult | None] = [unread(line) for line in lines]
         self.missing = self.results.count(None)
+        self.kept = False
+        """Whether somebody has its results in hand, to write them down."""
         self.attempts: dict[int, int] = {}
         """Which attempt it is, for lines that are to be sent not for the first time."""
 

@@ -216,8 +216,9 @@ class Run:
         return message if message.items else None
 
     async def _finish_if_done(self, lot: OpenLot) -> None:
-        if lot.missing:
+        if lot.missing or lot.kept:
             return
+        lot.kept = True  # before anything is awaited: several messages may have had its last lines
         results = [result for result in lot.results if result is not None]
         amounts = await Amounts.of(self._services.queries, lot.lines, results)
         await batches.finish_lot(
