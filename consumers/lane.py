@@ -20,9 +20,10 @@ from consumers.partition import Delivery, Partition
 from consumers.replies import ReplyPublisher
 from consumers.writer import Stopping, Writer
 from ledger import dead_letters
+from ledger.commands import GROUP_SIZE
 from ledger.execute import Assigned
 from ledger.heads import Unowned
-from ledger.outcomes import Outcome
+from ledger.outcomes import Outcome, TransferGroupPosted
 from ledger.rejections import Code, Rejection
 from topology.envelopes import CommandMessage, encode_outcomes
 from topology.errors import Malformed
@@ -177,7 +178,9 @@ class Lane:
             content = delivery.readable
             if content.reply_to is not None:
                 by_queue.setdefault(content.reply_to, []).extend(
-                    outcomes[s.command_id] for s in content.submissions if s.command_id in outcomes
+                    outcomes[s.command_id]
+                    for s in content.submissions
+                    if s.command_id in outcomes and _fits(outcomes[s.command_id])
                 )
         for queue, decided in by_queue.items():
             self._replies.put(queue, encode_outcomes(decided))
@@ -188,6 +191,12 @@ class Lane:
             if partition is not None:
                 _log.warning("partition.lost", partition=number)
                 await self.discard(partition)
+
+
+def _fits(outcome: Outcome) -> bool:
+    """Whether the outcome is sent at all: who waits for a whole file reads it in the books."""
+    result = outcome.result
+    return not isinstance(result, TransferGroupPosted) or len(result.transfers) <= GROUP_SIZE
 
 
 def _count(items: Sequence[Item], outcomes: Mapping[UUID, Outcome]) -> None:

@@ -89,8 +89,9 @@ class Relay:
     async def _relay(self) -> None:
         database = await connect_writer(self._dsn)
         try:
-            # The confirms of a whole stretch are awaited inside one transaction.
-            await database.execute("SET idle_in_transaction_session_timeout = '10s'")
+            # The confirms of a whole stretch are awaited inside one transaction, and a bulk file
+            # that was posted all at once is one outcome with 10,000 events.
+            await database.execute("SET idle_in_transaction_session_timeout = '60s'")
             broker = await connections.connect(self._url, "relay")
             try:
                 exchange = await self._exchange(broker)

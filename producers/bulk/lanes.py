@@ -19,6 +19,7 @@ from aiormq.exceptions import DeliveryError
 
 from ledger.outcomes import Outcome
 from producers import metrics
+from producers.bulk.pace import Pace
 from topology import connections, names
 from topology.deadlines import CONFIRM_TIMEOUT_S
 from topology.errors import Unavailable
@@ -123,9 +124,11 @@ class Lanes:
         self._turns = [asyncio.Lock() for _ in range(partitions)]
         self._room = [asyncio.Semaphore(MESSAGES_IN_FLIGHT) for _ in range(partitions)]
         self._awaited: dict[UUID, Awaited] = {}
+        self.pace = Pace()
 
     def settle(self, outcomes: Sequence[Outcome]) -> None:
         """What a reply says."""
+        self.pace.heard(outcomes)
         for outcome in outcomes:
             awaited = self._awaited.get(outcome.command_id)
             if awaited is not None:

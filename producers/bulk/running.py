@@ -27,9 +27,6 @@ from topology.envelopes import MAX_BYTES, encode_commands, encode_submission
 from topology.errors import Unavailable
 from topology.partitions import partition_of
 
-#: Large enough that a consumer's transaction is worth its commit, small enough that a payment waits
-#: for two of them only shortly.
-LINES_PER_MESSAGE: Final = 128
 _LOTS_IN_MEMORY: Final = 16
 #: How long outcomes of what was sent are awaited before a file rests; they are found later, too.
 _REST_WITHIN_S: Final = 5.0
@@ -155,6 +152,7 @@ class Run:
             self._in_flight += 1
             message = None
             try:
+                await asyncio.sleep(lanes.pace.pause_s)
                 message = await self._next_message(partition)
                 if message is not None:
                     await message.send()
@@ -249,11 +247,12 @@ class _Message:
         self.items: dict[UUID, _Item] = {}
         self._bodies: list[bytes] = []
         self._size = 0
+        self._most = services.lanes.pace.lines
         self.sent = False
 
     @property
     def has_room(self) -> bool:
-        return len(self._bodies) < LINES_PER_MESSAGE
+        return len(self._bodies) < self._most
 
     def take(self, item: _Item, command_id: UUID, body: bytes) -> bool:
         """Whether there was room for it."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from ledger.batches import Format, Kind, Order, Status
+from ledger.database import uploader_pool
 from producers.bulk import unpacking
+from producers.bulk.handing_in import NotTheSame, hand_in
 from tests.databases import Database
 from tests.integration.bulk_jobs import Jobs, bulk_running, csv_of, jobs
 from tests.integration.processes import Broker
@@ -299,3 +303,25 @@ async def test_who_may(job: Jobs) -> None:
     taken = await job.submit(b"x")
     listed = await job.running.get("/v1/batches")
     assert [each["batchId"] for each in listed["items"]] == [taken["batchId"]]
+
+
+async def test_a_job_beside_the_database_needs_no_http(job: Jobs, database: Database) -> None:
+    await two_wallets(job)
+    order = Order(Kind.TRANSFERS, Format.CSV, "identity")
+
+    async def pieces(size: int) -> AsyncIterator[bytes]:
+        for start in range(0, len(LONG), size):
+            yield LONG[start : start + size]
+
+    pool = await uploader_pool(database.uploader, size=1)
+    try:
+        kept = await hand_in(pool, "beside", "payroll", order, pieces(100_000))
+        assert kept.received_bytes == len(LONG)
+        assert (await job.ended("beside"))["posted"] == 1000
+        again = await hand_in(pool, "beside", "payroll", order, pieces(7_000_000))
+        assert again.status is Status.DONE
+        other = replace(order, atomic=True)
+        with pytest.raises(NotTheSame):
+            await hand_in(pool, "beside", "payroll", other, pieces(100_000))
+    finally:
+        await pool.close()

@@ -1,0 +1,63 @@
+"""How many lines a message carries: many while a file has the partitions to itself, few beside
+payments.
+
+Outcomes are numbered without gaps per partition, so that a gap between the numbers of our own tells
+that somebody else's commands were decided in between: a payment that would have waited behind ours.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from ledger.outcomes import Outcome
+
+#: Worth its transaction, and applied within a fraction of a second together with the others.
+LARGE: Final = 256
+#: Two of these per partition are applied within some ten milliseconds: what a payment may wait.
+SMALL: Final = 20
+#: So long nobody else may have been seen before messages grow.
+_QUIET_S: Final = 0.5
+#: What was seen longer ago than this says nothing of now.
+_STALE_S: Final = 1.0
+#: And so long a partition's next message is held back beside payments: a machine that is busy with
+#: a file to its last core answers nobody quickly.
+_PAUSE_S: Final = 0.02
+
+
+class Pace:
+    """Shared by all files of a process: their lines are no strangers to each other."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._last: dict[int, int] = {}
+        self._heard_s = self._alone_s = monotonic()
+        """When we heard of ourselves last; and since when of nobody else."""
+
+    @property
+    def lines(self) -> int:
+        """How many lines the next message may carry."""
+        return LARGE if self._is_alone() else SMALL
+
+    @property
+    def pause_s(self) -> float:
+        """How long to wait before it is sent."""
+        return 0.0 if self._is_alone() else _PAUSE_S
+
+    def _is_alone(self) -> bool:
+        now_s = self._monotonic()
+        return now_s - self._heard_s < _STALE_S and now_s - self._alone_s > _QUIET_S
+
+    def heard(self, outcomes: Iterable[Outcome]) -> None:
+        """Outcomes of our own, as one reply brings them: each partition's in order."""
+        now_s = self._monotonic()
+        if now_s - self._heard_s > _STALE_S:
+            self._alone_s = now_s
+        self._heard_s = now_s
+        for outcome in outcomes:
+            last = self._last.get(outcome.partition)
+            if last is not None and outcome.number > last + 1:
+                self._alone_s = now_s
+            if last is None or outcome.number > last:
+                self._last[outcome.partition] = outcome.number

@@ -1,0 +1,61 @@
+"""Bulk files that change hands: between processes, and between layouts."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+
+from tests.databases import Database
+from tests.integration.bulk_jobs import bulk_running, csv_of, jobs
+from tests.integration.ledger_driver import LAYOUT
+from tests.integration.processes import Broker, consuming
+from tests.polling import eventually
+
+LINES = 3000
+
+
+async def test_who_takes_over_sends_nothing_twice(database: Database, broker: Broker) -> None:
+    """The first process has sent what two messages per partition hold, and is gone before any of it
+    is decided; the second finds the lots marked, and every line is posted once."""
+    async with jobs(database, broker, consumed=False) as job:
+        async with consuming(database, broker):
+            await job.running.wallet("alice-01", str(LINES))
+            await job.running.wallet("bob-0001")
+        rows = [("alice-01", "bob-0001", 1, f"twice-{i:05}") for i in range(LINES)]
+        async with bulk_running(database, broker):
+            await job.submit(csv_of(rows), batchId="twice")
+
+            async def sent() -> bool:
+                return sum([await broker.depth(p) for p in range(LAYOUT.partitions)]) >= 2
+
+            await eventually(sent)
+        assert (await job.status("twice"))["posted"] == 0
+        async with bulk_running(database, broker), consuming(database, broker):
+            ended = await job.ended("twice")
+        assert (ended["status"], ended["posted"], ended["rejected"]) == ("DONE", LINES, 0)
+
+
+async def test_two_processes_on_one_file_only_repeat_each_other(
+    database: Database, broker: Broker
+) -> None:
+    """A lease that has ended while its holder still works, as after a long stall."""
+    async with (
+        jobs(database, broker) as job,
+        bulk_running(database, broker),
+        bulk_running(database, broker),
+    ):
+        await job.running.wallet("alice-01", "20000")
+        await job.running.wallet("bob-0001")
+        rows = [("alice-01", "bob-0001", 1, f"both-{i:05}") for i in range(20_000)]
+        await job.submit(csv_of(rows), batchId="both")
+        owner = await asyncpg.connect(database.owner, server_settings={"search_path": "sov"})
+        try:
+            for _ in range(5):
+                await owner.execute("UPDATE batches SET leased_until = now() - interval '1 s'")
+                await asyncio.sleep(0.3)  # how often leases are looked at
+        finally:
+            await owner.close()
+        ended = await job.ended("both")
+        assert (ended["status"], ended["posted"], ended["rejected"]) == ("DONE", 20_000, 0)
+        assert len(await job.results("both")) == 20_000
