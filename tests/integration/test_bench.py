@@ -62,6 +62,7 @@ async def test_a_tiny_run_leaves_figures_and_a_report(
         "gateway",
         "consumer",
         "relay",
+        "bulk",
         "postgresql",
         "rabbitmq",
         "load generator",

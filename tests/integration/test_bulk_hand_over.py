@@ -6,11 +6,16 @@ import asyncio
 
 import asyncpg
 
+from ledger import layouts
+from ledger.database import connect_owner
+from ledger.deployment import Layout
 from tests.databases import Database
-from tests.integration.bulk_jobs import bulk_running, csv_of, jobs
+from tests.integration.bulk_jobs import Jobs, bulk_running, csv_of, jobs
+from tests.integration.gateways import serving
 from tests.integration.ledger_driver import LAYOUT
-from tests.integration.processes import Broker, consuming
+from tests.integration.processes import Broker, consuming, delete_queues
 from tests.polling import eventually
+from topology.declare import declare
 
 LINES = 3000
 
@@ -59,3 +64,42 @@ async def test_two_processes_on_one_file_only_repeat_each_other(
         ended = await job.ended("both")
         assert (ended["status"], ended["posted"], ended["rejected"]) == ("DONE", 20_000, 0)
         assert len(await job.results("both")) == 20_000
+
+
+async def test_lines_on_the_way_when_the_partitions_change(
+    database: Database, broker: Broker
+) -> None:
+    """What waits in the old layout's queues is never applied; the lots say under which layout they
+    were sent, and under the new one every line is posted once."""
+    new = Layout(LAYOUT.number + 1, 3)
+    async with jobs(database, broker, consumed=False) as job:
+        async with consuming(database, broker):
+            await job.running.wallet("alice-01", str(LINES))
+            await job.running.wallet("bob-0001")
+        rows = [("alice-01", "bob-0001", 1, f"moved-{i:05}") for i in range(LINES)]
+        async with bulk_running(database, broker):
+            await job.submit(csv_of(rows), batchId="moved")
+
+            async def sent() -> bool:
+                return sum([await broker.depth(p) for p in range(LAYOUT.partitions)]) >= 2
+
+            await eventually(sent)
+        owner = await connect_owner(database.owner)
+        try:
+            await layouts.move(owner, LAYOUT, new.partitions, actor="test", reason="test")
+        finally:
+            await owner.close()
+        keys = job.running.keys
+    await declare(broker.connection, new)
+    try:
+        async with (
+            serving(
+                database.reader, broker.url, keys, database_url_uploader=database.uploader
+            ) as running,
+            consuming(database, broker),
+            bulk_running(database, broker),
+        ):
+            ended = await Jobs(running).ended("moved")
+        assert (ended["status"], ended["posted"], ended["rejected"]) == ("DONE", LINES, 0)
+    finally:
+        await delete_queues(broker.connection, new)
