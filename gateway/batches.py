@@ -24,6 +24,7 @@ from gateway.schemas import BatchPage
 from gateway.uploading import conflict, is_same, offset_header, receive
 from ledger import batches
 from ledger.batches import Batch, Status, Wish
+from ledger.rejections import Code
 from topology.documents import timestamp
 
 _TAG: Final = "batches"
@@ -43,7 +44,8 @@ _OFFSET_HEADER: Final = {
 _ENCODING_HEADER: Final = {
     "name": "Content-Encoding",
     "description": "`gzip` or `zstd`, where the file is packed.",
-    "schema": {"type": "string", "enum": ["gzip", "zstd", "identity"]},
+    "schema": {"type": "string"},
+    "example": "gzip",
 }
 
 
@@ -77,9 +79,11 @@ class Batches:
         files, batch = self._files(), await self._named(call)
         value = call.field(b"upload-offset")
         if value is None or not _OFFSET.fullmatch(value):
+            detail = "has to say where the upload goes on"
             raise Refusal(
-                GatewayCode.BATCH_CONFLICT,
-                "the Upload-Offset header has to say where the upload goes on",
+                Code.INVALID_REQUEST,
+                f"Upload-Offset {detail}",
+                errors=[{"detail": detail, "header": "Upload-Offset"}],
                 headers=[offset_header(batch)],
             )
         if int(value) != batch.received_bytes:

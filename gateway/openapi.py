@@ -101,7 +101,8 @@ def described(operation: Operation) -> dict[str, Any]:
         document["requestBody"] = {
             "required": True,
             "content": {
-                media_type: {"schema": {"type": "string"}, "example": example}
+                # Bytes of any kind: what cannot be read is said line by line, not here.
+                media_type: {"example": example}
                 for media_type, example in operation.files.items()
             },
         }

@@ -26,6 +26,12 @@ EXAMPLES = 25
 SCHEMA = schemathesis.openapi.from_dict(Bench().application.openapi())
 
 
+@schemathesis.serializer("text/csv", "application/x-ndjson", "application/octet-stream")
+def as_file(_: object, value: object) -> bytes:
+    """Any bytes are a file; what is in them is judged line by line."""
+    return value if isinstance(value, bytes) else str(value).encode(errors="replace")
+
+
 @dataclass(frozen=True)
 class Known:
     """Where the system is, and things that exist in it, by the names of path parameters."""
@@ -59,6 +65,9 @@ async def known(system: System, servers: Servers) -> AsyncIterator[Known]:
         path = f"/v1/wallets/{wallets['openapi-target']}/reservations"
         reservation = (await http.post(path, json=body)).json()
         letter = await unreadable(servers, http)
+        batch = (
+            await http.post("/v1/batches", content=b"x", headers={"Content-Type": "text/csv"})
+        ).json()
         yield Known(
             system.url,
             headers,
@@ -68,6 +77,7 @@ async def known(system: System, servers: Servers) -> AsyncIterator[Known]:
                 "commandId": transfer["commandId"],
                 "reservationId": reservation["reservationId"],
                 "deadLetterId": letter,
+                "batchId": batch["batchId"],
             },
         )
 

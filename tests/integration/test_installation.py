@@ -89,7 +89,7 @@ async def test_everything_is_ready_and_both_servers_are_among_the_processes(
     seen = json.loads(answer.out)
     assert seen["running"] is True
     states = {each["name"]: each["state"] for each in seen["processes"]}
-    names = ("postgresql", "rabbitmq", "gateway", "bulk", "relay", "consumer")
+    names = ("postgresql", "rabbitmq", "gateway", "relay", "consumer")
     assert states == dict.fromkeys(names, "ready")
     assert all(each["pid"] and each["restarts"] == 0 for each in seen["processes"])
     assert seen["database"] == {"reachable": True, "primary": True, "problem": ""}
