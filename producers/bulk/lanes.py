@@ -160,7 +160,8 @@ class Lanes:
     ) -> dict[UUID, Outcome]:
         """Wait for all outcomes of the message: from the reply, or from the books where it was
         lost; a message that the broker itself has lost is sent again."""
-        since_s = asyncio.get_running_loop().time()
+        again_s = asyncio.get_running_loop().time() + _SEND_AGAIN_S
+        wait_s = _SEND_AGAIN_S
         try:
             while not awaited.complete.is_set():
                 try:
@@ -169,8 +170,10 @@ class Lanes:
                 except TimeoutError:
                     await self._look_up(awaited)
                     now_s = asyncio.get_running_loop().time()
-                    if awaited.missing and now_s - since_s > _SEND_AGAIN_S:
-                        since_s = now_s
+                    if awaited.missing and now_s > again_s:
+                        # More and more rarely: while consumers are away every copy fills the queue.
+                        wait_s *= 2
+                        again_s = now_s + wait_s
                         _log.warning("bulk.sent_again", partition=partition)
                         async with self._turns[partition]:
                             await self._publish(partition, encode)
