@@ -105,3 +105,8 @@ async def jobs(database: Database, broker: Broker, *, consumed: bool = True) -> 
 def csv_of(rows: Sequence[Sequence[object]], columns: str = "") -> bytes:
     columns = columns or "fromExternalUniqueId,toExternalUniqueId,amount,externalUniqueId"
     return "\n".join([columns, *(",".join(map(str, row)) for row in rows), ""]).encode()
+
+
+async def two_wallets(job: Jobs, balance: str = "1000") -> tuple[str, str]:
+    alice = await job.running.wallet("alice-01", balance)
+    return alice, await job.running.wallet("bob-0001")

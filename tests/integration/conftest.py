@@ -8,6 +8,7 @@ import pytest
 
 from tests import databases
 from tests.databases import Database
+from tests.integration.bulk_jobs import Jobs, bulk_running, jobs
 from tests.integration.ledger_driver import Ledger
 from tests.integration.processes import Broker, Producer, producing
 from tests.servers import Servers
@@ -43,3 +44,10 @@ async def broker(servers: Servers) -> AsyncIterator[Broker]:
 async def producer(database: Database, broker: Broker) -> AsyncIterator[Producer]:
     async with producing(database, broker.url) as connected:
         yield connected
+
+
+@pytest.fixture
+async def job(database: Database, broker: Broker) -> AsyncIterator[Jobs]:
+    """The routes of bulk files, with everything behind them."""
+    async with jobs(database, broker) as found, bulk_running(database, broker):
+        yield found

@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
-from ledger.batches import Format, Kind, Order, Status
-from ledger.database import uploader_pool
-from producers.bulk import unpacking
-from producers.bulk.handing_in import NotTheSame, hand_in
-from tests.databases import Database
-from tests.integration.bulk_jobs import Jobs, bulk_running, csv_of, jobs
-from tests.integration.processes import Broker
+from tests.integration.bulk_jobs import Jobs, csv_of, two_wallets
 from tests.polling import eventually
-
-
-@pytest.fixture
-async def job(database: Database, broker: Broker) -> AsyncIterator[Jobs]:
-    async with jobs(database, broker) as found, bulk_running(database, broker):
-        yield found
-
-
-async def two_wallets(job: Jobs, balance: str = "1000") -> tuple[str, str]:
-    alice = await job.running.wallet("alice-01", balance)
-    return alice, await job.running.wallet("bob-0001")
 
 
 async def test_every_line_gets_its_word(job: Jobs) -> None:
@@ -112,64 +92,6 @@ async def test_a_bad_file_moves_nothing(
     assert (ended["status"], ended["posted"]) == ("FAILED", 0)
     assert why in ended["reason"]
     assert await job.results(taken["batchId"]) == []
-
-
-LONG = csv_of(
-    [("alice-01", "bob-0001", 1, f"part-{i:05}", "x" * 200) for i in range(9000)],
-    "fromExternalUniqueId,toExternalUniqueId,amount,externalUniqueId,description",
-)
-
-
-async def cut(job: Jobs, batch_id: str, after: int) -> int:
-    """Begin the upload of ``LONG`` and break it off behind some bytes; answers how many are kept:
-    all that were taken off the connection."""
-
-    async def kept() -> int:
-        answer = await job.http.get(f"/v1/batches/{batch_id}")
-        return int(answer.json()["receivedBytes"]) if answer.status_code == 200 else 0
-
-    async def part() -> AsyncIterator[bytes]:
-        yield LONG[:after]
-        await eventually(kept)
-        raise ConnectionAbortedError
-
-    headers = {**job.running.key("batch"), "Content-Type": "text/csv"}
-    async with httpx.AsyncClient(base_url=job.running.url, timeout=30) as client:
-        with pytest.raises(ConnectionAbortedError):
-            await client.post(f"/v1/batches?batchId={batch_id}", content=part(), headers=headers)
-
-    async def all_kept() -> bool:
-        return await kept() == after
-
-    await eventually(all_kept)
-    return after
-
-
-async def test_a_cut_upload_goes_on_where_it_stands(job: Jobs) -> None:
-    await two_wallets(job)
-    offset = await cut(job, "cut", 1_500_000)
-    state = await job.status("cut")
-    assert (state["status"], state["receivedBytes"]) == ("RECEIVING", offset)
-    headers = {**job.running.key("batch"), "Upload-Offset": str(offset + 1)}
-    wrong = await job.http.patch("/v1/batches/cut", content=b"x", headers=headers)
-    assert (wrong.status_code, wrong.headers["upload-offset"]) == (409, str(offset))
-    headers["Upload-Offset"] = str(offset)
-    done = await job.http.patch("/v1/batches/cut", content=LONG[offset:], headers=headers)
-    assert done.status_code == 202, done.text
-    # There is no more money than that; the others were refused, each with its own word.
-    assert (await job.ended("cut"))["posted"] == 1000
-    again = await job.submit(LONG, batchId="cut")
-    assert (again["status"], again["posted"]) == ("DONE", 1000)
-    await job.submit(LONG + b" ", batchId="cut", expect=409)
-    await job.submit(LONG, batchId="cut", atomic="true", expect=409)
-
-
-async def test_a_whole_file_sent_again_completes_what_was_cut(job: Jobs) -> None:
-    await two_wallets(job)
-    await cut(job, "cut", 1_500_000)
-    await job.submit(b"x" + LONG, batchId="cut", expect=409)
-    await job.submit(LONG, batchId="cut")
-    assert (await job.ended("cut"))["posted"] == 1000
 
 
 async def test_pause_resume_cancel(job: Jobs) -> None:
@@ -274,22 +196,6 @@ async def test_what_is_late_expires(job: Jobs) -> None:
     assert (ended["posted"], ended["expired"]) == (0, 1)
 
 
-async def test_a_line_without_end_costs_that_line(job: Jobs) -> None:
-    await two_wallets(job)
-    header, first, _ = csv_of([("alice-01", "bob-0001", 1, "long-001")]).split(b"\n")
-
-    async def file() -> AsyncIterator[bytes]:
-        yield header + b"\n"
-        for _ in range(40):
-            yield b"x" * 1024 * 1024
-        yield b"\n" + first + b"\n"
-
-    taken = await job.submit(file())
-    await job.ended(taken["batchId"])
-    assert [word for _, word, _ in await job.words(taken["batchId"])] == ["INVALID", "POSTED"]
-    assert unpacking.LINE_LIMIT < 1024 * 1024
-
-
 async def test_who_may(job: Jobs) -> None:
     for scope, status in (("reader", 403), ("eclipse", 403)):
         answer = await job.http.post(
@@ -303,25 +209,3 @@ async def test_who_may(job: Jobs) -> None:
     taken = await job.submit(b"x")
     listed = await job.running.get("/v1/batches")
     assert [each["batchId"] for each in listed["items"]] == [taken["batchId"]]
-
-
-async def test_a_job_beside_the_database_needs_no_http(job: Jobs, database: Database) -> None:
-    await two_wallets(job)
-    order = Order(Kind.TRANSFERS, Format.CSV, "identity")
-
-    async def pieces(size: int) -> AsyncIterator[bytes]:
-        for start in range(0, len(LONG), size):
-            yield LONG[start : start + size]
-
-    pool = await uploader_pool(database.uploader, size=1)
-    try:
-        kept = await hand_in(pool, "beside", "payroll", order, pieces(100_000))
-        assert kept.received_bytes == len(LONG)
-        assert (await job.ended("beside"))["posted"] == 1000
-        again = await hand_in(pool, "beside", "payroll", order, pieces(7_000_000))
-        assert again.status is Status.DONE
-        other = replace(order, atomic=True)
-        with pytest.raises(NotTheSame):
-            await hand_in(pool, "beside", "payroll", other, pieces(100_000))
-    finally:
-        await pool.close()
