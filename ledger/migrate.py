@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
@@ -22,6 +23,7 @@ from ledger.database import SCHEMA, connect_owner
 
 _FILE: Final = re.compile(r"(\d{4})_(\w+)\.sql")
 _LOCK: Final = 0x736F76  # "sov"
+_ROLE: Final = re.compile(r"^-- role: (\w+)\n", re.MULTILINE)
 ROLES: Final = ("sov_writer", "sov_reader", "sov_uploader")
 
 
@@ -59,7 +61,7 @@ def roles_sql() -> str:
     created = "\n".join(
         f"CREATE ROLE {role} LOGIN PASSWORD '<choose one>' NOINHERIT;" for role in ROLES
     )
-    return f"{created}\n\n{_grants()}"
+    return f"{created}\n\n{_grants(ROLES)}"
 
 
 async def prepare(
@@ -82,6 +84,7 @@ async def prepare(
         given = (writer_password, reader_password, uploader_password)
         passwords = dict(zip(ROLES, given, strict=True))
         await _make_roles(connection, passwords)
+        await grant(connection)
         await _make_first_layout(connection, partitions)
         return ran
     finally:
@@ -124,6 +127,20 @@ async def require_current(connection: asyncpg.Connection) -> None:
         raise SchemaOutdated("the database's schema is not this program's: run ./sov migrate")
 
 
+async def grant(connection: asyncpg.Connection) -> None:
+    """Let the roles that there are do what they may, and nothing else.
+
+    An installation need not have all of them: where no bulk files are taken nobody makes
+    sov_uploader, and the others need their rights on new tables all the same.
+    """
+    rows = await connection.fetch(
+        "SELECT rolname FROM pg_roles WHERE rolname = ANY ($1)", list(ROLES)
+    )
+    present = {row["rolname"] for row in rows}
+    if present:
+        await connection.execute(_grants([role for role in ROLES if role in present]))
+
+
 async def _is_applied(connection: asyncpg.Connection, migration: Migration) -> bool:
     checksum = await connection.fetchval(
         "SELECT checksum FROM migrations WHERE number = $1", migration.number
@@ -144,11 +161,6 @@ async def _make_roles(connection: asyncpg.Connection, passwords: dict[str, str |
         await connection.execute(f"ALTER ROLE {role} LOGIN NOINHERIT PASSWORD {literal}")
         database = await connection.fetchval("SELECT quote_ident(current_database())")
         await connection.execute(f"GRANT CONNECT ON DATABASE {database} TO {role}")
-    present = await connection.fetchval(
-        "SELECT count(*) FROM pg_roles WHERE rolname = ANY ($1)", list(ROLES)
-    )
-    if present == len(ROLES):
-        await connection.execute(_grants())
 
 
 async def _make_first_layout(connection: asyncpg.Connection, partitions: int) -> None:
@@ -172,5 +184,8 @@ async def _make_first_layout(connection: asyncpg.Connection, partitions: int) ->
         )
 
 
-def _grants() -> str:
-    return resources.files("ledger.sql").joinpath("roles.sql").read_text()
+def _grants(roles: Sequence[str]) -> str:
+    text = resources.files("ledger.sql").joinpath("roles.sql").read_text()
+    _, *parts = _ROLE.split(text)
+    found = dict(zip(parts[::2], parts[1::2], strict=True))
+    return "\n".join(f"-- {role}\n{found[role].strip()}\n" for role in roles)

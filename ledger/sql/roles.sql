@@ -1,12 +1,12 @@
 -- What each role may do; run by the owner after every migration, so that nothing is left over.
 -- sov_writer (consumers, relay) writes the books and can change no entry, transfer or outcome;
 -- sov_reader (gateways) reads them; sov_uploader (gateways, bulk) reads them too and keeps bulk files.
+-- Each role has its part: where one was never made, the others' parts are run without it.
 
-GRANT USAGE ON SCHEMA sov TO sov_writer, sov_reader, sov_uploader;
-REVOKE ALL ON ALL TABLES IN SCHEMA sov FROM sov_writer, sov_reader, sov_uploader;
-GRANT SELECT ON ALL TABLES IN SCHEMA sov TO sov_writer, sov_reader, sov_uploader;
-GRANT INSERT, UPDATE, DELETE ON sov.batches, sov.batch_uploads, sov.batch_lots TO sov_uploader;
-
+-- role: sov_writer
+GRANT USAGE ON SCHEMA sov TO sov_writer;
+REVOKE ALL ON ALL TABLES IN SCHEMA sov FROM sov_writer;
+GRANT SELECT ON ALL TABLES IN SCHEMA sov TO sov_writer;
 GRANT INSERT ON sov.wallets, sov.transfers, sov.entries, sov.transfer_groups, sov.reservations,
                 sov.outcomes, sov.refused_keys, sov.chain, sov.dead_letters,
                 sov.dead_letter_resolutions
@@ -19,3 +19,14 @@ GRANT UPDATE (epoch, owner_pid, owner_started, next_number, next_event, last_has
    ON sov.heads TO sov_writer;
 GRANT INSERT, UPDATE (number) ON sov.relay_cursors TO sov_writer;
 GRANT INSERT, UPDATE (slots, process, seen) ON sov.consumers TO sov_writer;
+
+-- role: sov_reader
+GRANT USAGE ON SCHEMA sov TO sov_reader;
+REVOKE ALL ON ALL TABLES IN SCHEMA sov FROM sov_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA sov TO sov_reader;
+
+-- role: sov_uploader
+GRANT USAGE ON SCHEMA sov TO sov_uploader;
+REVOKE ALL ON ALL TABLES IN SCHEMA sov FROM sov_uploader;
+GRANT SELECT ON ALL TABLES IN SCHEMA sov TO sov_uploader;
+GRANT INSERT, UPDATE, DELETE ON sov.batches, sov.batch_uploads, sov.batch_lots TO sov_uploader;

@@ -175,3 +175,34 @@ async def test_the_roles_sql_is_what_an_administrator_can_run(
     assert "CREATE ROLE sov_writer" in printed
     grants = printed.partition("\n\n")[2]
     await owner.execute(grants)
+
+
+@pytest.mark.parametrize("missing", [(), ("sov_uploader",), ("sov_reader", "sov_uploader")])
+async def test_the_roles_that_there_are_get_their_rights(
+    owner: asyncpg.Connection[Any], missing: tuple[str, ...]
+) -> None:
+    """An installation from before bulk files has no sov_uploader, and new tables all the same."""
+    transaction = owner.transaction()
+    await transaction.start()
+    try:
+        for role in missing:
+            # Roles are the whole server's: under another name, and only until the rollback.
+            await owner.execute(f"ALTER ROLE {role} RENAME TO {role}_of_nobody")
+        present = [role for role in migrate.ROLES if role not in missing]
+        await owner.execute("CREATE TABLE sov.added_later (x integer)")
+        await owner.execute(f"GRANT DELETE ON sov.entries TO {', '.join(present)}")
+        await migrate.grant(owner)
+        for role in present:
+            rights = await owner.fetchrow(
+                "SELECT has_table_privilege($1, 'sov.added_later', 'SELECT'),"
+                " has_table_privilege($1, 'sov.entries', 'DELETE'),"
+                " has_table_privilege($1, 'sov.entries', 'INSERT'),"
+                " has_table_privilege($1, 'sov.batches', 'INSERT')",
+                role,
+            )
+            assert rights is not None
+            select, delete, insert, upload = rights
+            assert (select, delete) == (True, False), role
+            assert (insert, upload) == (role == "sov_writer", role == "sov_uploader"), role
+    finally:
+        await transaction.rollback()
