@@ -98,7 +98,12 @@ class Ndjson:
         members = sum(bool(getattr(found, field)) for _, field in _MEMBERS)
         if line.count('":') != members + len(found.metadata or ()):
             # Unusual spelling, nulls, or a member named twice: readers differ on which one counts.
-            json.loads(line, object_pairs_hook=_unique, parse_int=str, parse_float=str)
+            # The second reader may give up where the first did not: on an object nested just deep
+            # enough, which must cost the line and not the file.
+            try:
+                json.loads(line, object_pairs_hook=_unique, parse_int=str, parse_float=str)
+            except (ValueError, RecursionError) as error:
+                raise Flawed("", f"is not JSON: {error}") from None
         return found
 
 

@@ -160,6 +160,17 @@ def test_ndjson(line: str, why: str) -> None:
     assert words([found])[0][1].startswith(why), found.flaw
 
 
+@pytest.mark.parametrize("name", ["amount", "metadata", "extra"])
+def test_deep_nesting_costs_that_line(name: str) -> None:
+    """Each of the two readers of JSON gives up at a depth of its own."""
+    good = json.dumps({**OBJECT, "amount": 1})
+    for depth in range(900, 1101):
+        deep = '{"' + name + '": ' + '{"a":' * depth + "1" + "}" * depth + "}"
+        bad, after = read(f"{deep}\n{good}\n".encode(), Format.NDJSON)
+        assert bad.flaw is not None, depth
+        assert words([after]) == [(2, "ok")], depth
+
+
 def test_numbers_are_read_losslessly() -> None:
     line = json.dumps(OBJECT)[:-1] + ', "amount": 12345678901234567.89}'
     (found,) = read(line.encode(), Format.NDJSON)
