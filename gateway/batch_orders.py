@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from gateway.call import Call
 from gateway.cursors import unusable
-from gateway.parameters import Parameter, invalid_parameter
+from gateway.parameters import Parameter, Query, invalid_parameter
 from gateway.problems import GatewayCode, Refusal
 from gateway.times import InvalidTime, parse_time
 from ledger.batches import Format, Kind, Order
+from topology.deadlines import EARLIEST_DEADLINE
 
 BATCH_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
@@ -91,7 +92,7 @@ def order_of(call: Call) -> Order:
         encoding=_encoding(call),
         atomic=atomic,
         dry_run=dry_run,
-        not_after=query.moment("notAfter"),
+        not_after=_not_after(query),
         from_wallet=query.text("fromWalletId", 1, 100),
         control_count=query.integer("controlCount", 0, MOST_LINES, 0) if counted else None,
         control_total=None if total is None else _total(total),
@@ -134,6 +135,15 @@ def _encoding(call: Call) -> str:
             headers=[(b"accept-encoding", b"gzip, zstd")],
         )
     return _ENCODINGS[given]
+
+
+def _not_after(query: Query) -> datetime | None:
+    """One that has passed is no refusal: the same file sent again later is the same batch, and its
+    lines say for themselves that they have expired."""
+    moment = query.moment("notAfter")
+    if moment is not None and moment < EARLIEST_DEADLINE:
+        raise invalid_parameter("notAfter", f"must not be before {EARLIEST_DEADLINE:%Y-%m-%d}")
+    return moment
 
 
 def _total(text: str) -> Decimal:

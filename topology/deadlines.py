@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 #: The broker confirms in milliseconds; two seconds without a word is a lost channel.
@@ -28,6 +28,10 @@ ASYNC_DEADLINE: Final = timedelta(hours=24)
 #: And may not say more than this: partitions of an old layout tick on until their longest deadline
 #: has passed.
 LONGEST_DEADLINE: Final = timedelta(days=30)
+
+#: Nor anything before this: command ids count milliseconds from 1970 on, and what is older than the
+#: product is a mistake.
+EARLIEST_DEADLINE: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 #: Owners tick their partitions every second: so long after a deadline its word is final.
 FINAL_AFTER: Final = timedelta(seconds=2)

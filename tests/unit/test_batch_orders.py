@@ -13,6 +13,8 @@ from gateway.problems import Refusal
 from gateway.times import parse_time
 from ledger.batches import Order
 from tests.unit.gateway_calls import call
+from topology.command_ids import command_id_of
+from topology.deadlines import EARLIEST_DEADLINE
 
 
 def asked(**query: str) -> Order:
@@ -48,6 +50,18 @@ def test_what_is_no_control_total(text: str) -> None:
         asked(controlTotal=text)
     assert refused.value.code == "invalid-request"
     assert [error["parameter"] for error in refused.value.errors] == ["controlTotal"]
+
+
+def test_times_after_which_no_line_is_posted() -> None:
+    assert asked().not_after is None
+    passed = "2000-01-01T00:00:00Z"
+    assert asked(notAfter=passed).not_after == EARLIEST_DEADLINE
+    # An id for the earliest can be made, and for one before 1970 it could not.
+    command_id_of(1, 0, EARLIEST_DEADLINE, bytes(8))
+    for text in ("1999-12-31T23:59:59.999Z", "1969-07-20T20:17:40Z", "0001-01-01T00:00:00Z", "x"):
+        with pytest.raises(Refusal) as refused:
+            asked(notAfter=text)
+        assert [error["parameter"] for error in refused.value.errors] == ["notAfter"]
 
 
 def test_a_place_in_the_list_of_files() -> None:
