@@ -13,9 +13,8 @@ from gateway.parameters import Parameter, Query, invalid_parameter
 from gateway.problems import GatewayCode, Refusal
 from gateway.times import InvalidTime, parse_time
 from ledger.batches import Format, Kind, Order
+from producers.bulk.ids import BATCH_ID
 from topology.deadlines import EARLIEST_DEADLINE
-
-BATCH_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 _FORMATS: Final = {
     "text/csv": Format.CSV,

@@ -10,7 +10,7 @@ import uuid_utils.compat
 from gateway.answers import ACCEPTED, OK
 from gateway.backend import Backend, Files
 from gateway.batch_documents import document
-from gateway.batch_orders import BATCH_ID, EXAMPLES, MOST_LINES, SUBMISSION, order_of, place_of
+from gateway.batch_orders import EXAMPLES, MOST_LINES, SUBMISSION, order_of, place_of
 from gateway.batch_results import CSV, NDJSON, stream
 from gateway.call import Call
 from gateway.cursors import Cursor
@@ -25,6 +25,7 @@ from gateway.uploading import conflict, is_same, offset_header, receive
 from ledger import batches
 from ledger.batches import Batch, Status, Wish
 from ledger.rejections import Code
+from producers.bulk.ids import BATCH_ID
 from topology.documents import timestamp
 
 _TAG: Final = "batches"

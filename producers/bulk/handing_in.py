@@ -18,6 +18,8 @@ from ledger import batches
 from ledger.batches import Batch, Order, Status
 from ledger.database import Queries
 from ledger.sql import BATCHES as SQL
+from producers.bulk.ids import BATCH_ID
+from topology.deadlines import EARLIEST_DEADLINE
 
 _PIECE: Final = 1024 * 1024
 
@@ -31,29 +33,73 @@ async def hand_in(
 ) -> Batch:
     """Keep the file's bytes; answers the batch once all of them are there.
 
-    May be repeated with the same bytes after it was broken off: those that are there are passed
-    over. Raises ``NotTheSame``, or what the database raises.
+    May be repeated with the same bytes after it was broken off: those that are there are compared,
+    not stored twice. Raises ``NotTheSame``, ``ValueError`` for an id or a time that nobody could
+    give over HTTP either, or what the database raises.
     """
+    _require_usable(batch_id, order)
     await batches.create(connection, batch_id, actor, order)
     batch = await batches.get(connection, batch_id)
     if batch is None or batch.order != order:
         raise NotTheSame(f"{batch_id} was handed in with other parameters")
     digest, position = hashlib.sha256(), 0
-    kept = batch.received_bytes
+    receiving = batch.status is Status.RECEIVING
+    kept, known = batch.received_bytes, _Kept(connection, batch_id)
     async for piece in _regular(pieces):
         digest.update(piece)
-        fresh = piece[max(0, kept - position) :]
+        count = max(0, kept - position)
+        # What has arrived whole is compared by its digest; its bytes may be gone.
+        if receiving and not await known.goes_on_with(piece[:count]):
+            raise NotTheSame(f"another file was begun under {batch_id}")
+        fresh = piece[count:]
         if fresh and not await batches.append(
             connection, batch_id, position + len(piece) - len(fresh), fresh
         ):
             raise NotTheSame(f"{batch_id} is longer, or somebody else hands it in")
         position += len(piece)
-    if batch.status is Status.RECEIVING:
+    if receiving:
         await connection.fetchval(SQL.arrived, batch_id, position, digest.digest())
     arrived = await batches.get(connection, batch_id)
     if arrived is None or arrived.digest != digest.digest():
         raise NotTheSame(f"{batch_id} is another file")
     return arrived
+
+
+class _Kept:
+    """The bytes that are there already, read a stored piece at a time."""
+
+    def __init__(self, connection: Queries, batch_id: str) -> None:
+        self._connection, self._batch_id = connection, batch_id
+        self._rest = b""
+        """Of the piece that was read last."""
+        self._position = 0
+        """Where the next one starts."""
+
+    async def goes_on_with(self, part: bytes) -> bool:
+        """Whether these are the next bytes."""
+        while part:
+            if not self._rest and not await self._read():
+                return False
+            count = min(len(self._rest), len(part))
+            if part[:count] != self._rest[:count]:
+                return False
+            part, self._rest = part[count:], self._rest[count:]
+        return True
+
+    async def _read(self) -> bool:
+        found: bytes | None = await self._connection.fetchval(
+            SQL.piece, self._batch_id, self._position
+        )
+        self._rest = found or b""
+        self._position += len(self._rest)
+        return bool(self._rest)
+
+
+def _require_usable(batch_id: str, order: Order) -> None:
+    if not BATCH_ID.fullmatch(batch_id):
+        raise ValueError(f"{batch_id!r} is no batch id: letters, digits, dots, - and _")
+    if order.not_after is not None and order.not_after < EARLIEST_DEADLINE:
+        raise ValueError(f"not_after must not be before {EARLIEST_DEADLINE:%Y-%m-%d}")
 
 
 async def _regular(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -10,6 +11,8 @@ from uuid import UUID
 from ledger.deployment import Layout
 from topology.command_ids import command_id_of
 
+#: What a file may be called: good in a path, and good as a place in a list.
+BATCH_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _UNIQUE: Final = 8
 
 

@@ -12,7 +12,7 @@ from ledger.batches import Format, Kind, Order, Status
 from ledger.database import uploader_pool
 from producers.bulk.handing_in import NotTheSame, hand_in
 from tests.databases import Database
-from tests.integration.bulk_jobs import Jobs, csv_of, two_wallets
+from tests.integration.bulk_jobs import MIB, Jobs, csv_of, two_wallets
 from tests.polling import eventually
 
 LONG = csv_of(
@@ -96,8 +96,21 @@ async def test_a_job_beside_the_database_needs_no_http(job: Jobs, database: Data
         for start in range(0, len(LONG), size):
             yield LONG[start : start + size]
 
+    async def cut_off(after: int) -> AsyncIterator[bytes]:
+        yield LONG[:after]
+        raise ConnectionAbortedError
+
+    async def one(file: bytes) -> AsyncIterator[bytes]:
+        yield file
+
     pool = await uploader_pool(database.uploader, size=1)
     try:
+        with pytest.raises(ConnectionAbortedError):
+            await hand_in(pool, "beside", "payroll", order, cut_off(1_500_000))
+        assert (await job.status("beside"))["receivedBytes"] == MIB
+        # As long as the file, and different in what was kept of it: never spliced.
+        with pytest.raises(NotTheSame, match="another file"):
+            await hand_in(pool, "beside", "payroll", order, one(LONG[:5000] + b"!" + LONG[5001:]))
         kept = await hand_in(pool, "beside", "payroll", order, pieces(100_000))
         assert kept.received_bytes == len(LONG)
         assert (await job.ended("beside"))["posted"] == 1000
