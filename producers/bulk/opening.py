@@ -99,7 +99,8 @@ class Opener:
 
     def is_own(self, line: StagedLine, command_id: UUID) -> bool:
         """Whether the command was this line's, under whatever partition or layout it was sent."""
-        return attempt_of(self._batch_id, line.number, command_id, MOST_ATTEMPTS) is not None
+        attempt = attempt_of(self._batch_id, line.number, command_id, MOST_ATTEMPTS, self._deadline)
+        return attempt is not None
 
     async def _named(self, lines: Iterable[StagedLine]) -> dict[str, UUID]:
         names = {
