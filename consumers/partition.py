@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 
-from ledger.commands import Command, PostStagedBatch, PostTransferGroup
+from ledger.commands import Command, PostStagedBatch, PostTransferGroup, ReplayDeadLetter
 from topology import connections, names
 from topology.envelopes import CommandMessage, decode_commands
 from topology.errors import Malformed
@@ -36,6 +36,8 @@ def transfers_of(command: Command) -> int:
             return len(transfers)
         case PostStagedBatch(lines=lines):
             return lines
+        case ReplayDeadLetter(original=original):
+            return transfers_of(original)
         case _:
             return 1
 
