@@ -31,6 +31,10 @@ _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 _json: Final = msgspec.json.Encoder()
 
 
+class LeaseLost(Exception):
+    """Another worker has the file by now; nothing was written."""
+
+
 class Kind(StrEnum):
     TRANSFERS = "TRANSFERS"
     WALLETS = "WALLETS"
@@ -167,21 +171,48 @@ async def wish(connection: Queries, batch_id: str, wanted: Wish) -> bool:
     return await connection.fetchval(SQL.wish, batch_id, wanted.value) is not None
 
 
+async def restart(connection: Queries, batch_id: str, worker: str) -> None:
+    """Forget what was read of the file so far. Raises ``LeaseLost``."""
+    _require(await connection.fetch(SQL.drop_lots, batch_id, worker))
+
+
+async def add_lots(
+    connection: Queries,
+    batch_id: str,
+    worker: str,
+    rows: Sequence[tuple[int, int, int, int, bytes]],
+) -> None:
+    """Rows: number, first and last line, how many lines, body. Raises ``LeaseLost``."""
+    columns = tuple(map(list, zip(*rows, strict=True)))
+    _require(await connection.fetch(SQL.add_lots, batch_id, worker, *columns))
+
+
+async def mark_lots(
+    connection: Queries, batch_id: str, worker: str, lots: Sequence[int], layout: int
+) -> None:
+    """From here on their commands may be on the way. Raises ``LeaseLost``."""
+    if lots:
+        _require(await connection.fetch(SQL.send_lots, batch_id, worker, lots, layout))
+
+
 async def finish_lot(
     connection: Queries,
     batch_id: str,
+    worker: str,
     lot: int,
     results: Sequence[LineResult],
     posted_minor: Mapping[str, int],
     rejected_minor: Mapping[str, int],
 ) -> None:
-    """The last word on all lines of a lot. One that has it already keeps it."""
+    """The last word on all lines of a lot. One that has it already keeps it. Raises
+    ``LeaseLost``."""
     counts = dict.fromkeys(Word, 0)
     for result in results:
         counts[result.word] += 1
-    await connection.fetch(
+    held = await connection.fetch(
         SQL.finish_lot,
         batch_id,
+        worker,
         lot,
         encode_results(results),
         counts[Word.POSTED],
@@ -192,6 +223,12 @@ async def finish_lot(
         _json.encode(posted_minor).decode(),
         _json.encode(rejected_minor).decode(),
     )
+    _require(held)
+
+
+def _require(held: Sequence[object]) -> None:
+    if not held:
+        raise LeaseLost
 
 
 async def open_lots(connection: Queries, batch_id: str, after: int, limit: int) -> list[Lot]:

@@ -29,6 +29,7 @@ CREATE TABLE batches (
     finished            timestamptz,
     leased_by           text,
     leased_until        timestamptz,
+    defects             integer     NOT NULL DEFAULT 0,
     CONSTRAINT batches_pkey PRIMARY KEY (batch_id),
     CONSTRAINT batches_kind CHECK (kind IN ('TRANSFERS', 'WALLETS')),
     CONSTRAINT batches_format CHECK (format IN ('CSV', 'NDJSON')),

@@ -111,6 +111,7 @@ class Batches(_Statements):
     begin: str
     pause: str
     finish: str
+    defect: str
     fail_upload: str
     add_lots: str
     prepared: str

@@ -1,4 +1,7 @@
 -- Bulk files, from their first byte to their last result. None of this is part of the books.
+--
+-- Whatever a worker writes about a file it writes as the holder of its lease, and holds that until it
+-- is written (``held``): one that was frozen, and has been replaced, writes nothing more.
 
 -- name: create
 -- A new file, unless there is one under this id; nothing of it has arrived yet.
@@ -147,6 +150,16 @@ UPDATE batches
        leased_until = NULL
  WHERE batch_id = $1::text AND leased_by = $2::text AND finished IS NULL
    AND NOT EXISTS (SELECT FROM batch_lots WHERE batch_id = $1::text AND results IS NULL)
+   AND ($3::text <> 'DONE'
+        OR lines = (SELECT coalesce(sum(l.lines), 0) FROM batch_lots l WHERE batch_id = $1::text))
+RETURNING batch_id
+
+-- name: defect
+-- Working on it failed in a way that nobody foresaw; how often by now.
+-- $1 text batch id, $2 text worker
+UPDATE batches SET defects = defects + 1
+ WHERE batch_id = $1::text AND leased_by = $2::text AND finished IS NULL
+RETURNING CASE WHEN prepared THEN 0 ELSE defects END AS unread
 
 -- name: fail_upload
 -- An upload that cannot go on.
@@ -156,11 +169,17 @@ UPDATE batches SET status = 'FAILED', reason = $2::text, finished = clock_timest
 
 -- name: add_lots
 -- Lines that were read, in order.
--- $1 text batch id, $2 integer[] lots, $3/$4 bigint[] first and last lines, $5 integer[] lines,
--- $6 bytea[] bodies
+-- $1 text batch id, $2 text worker, $3 integer[] lots, $4/$5 bigint[] first and last lines,
+-- $6 integer[] lines, $7 bytea[] bodies
+WITH held AS (
+    SELECT batch_id FROM batches
+     WHERE batch_id = $1::text AND leased_by = $2::text AND finished IS NULL AND NOT prepared
+       FOR SHARE
+)
 INSERT INTO batch_lots (batch_id, lot, first_line, last_line, lines, body)
-SELECT $1::text, l.*
-  FROM unnest($2::integer[], $3::bigint[], $4::bigint[], $5::integer[], $6::bytea[]) AS l
+SELECT held.batch_id, l.*
+  FROM held, unnest($3::integer[], $4::bigint[], $5::bigint[], $6::integer[], $7::bytea[]) AS l
+RETURNING lot
 
 -- name: prepared
 -- The whole file was read and holds.
@@ -174,8 +193,17 @@ RETURNING batch_id
 DELETE FROM batch_uploads WHERE batch_id = $1::text
 
 -- name: drop_lots
--- $1 text batch id
-DELETE FROM batch_lots WHERE batch_id = $1::text
+-- Of a file that has ended, or that its worker reads from the beginning.
+-- $1 text batch id, $2 text worker
+WITH held AS (
+    SELECT batch_id FROM batches
+     WHERE batch_id = $1::text
+       AND (finished IS NOT NULL OR (leased_by = $2::text AND NOT prepared))
+       FOR SHARE
+), dropped AS (
+    DELETE FROM batch_lots USING held WHERE batch_lots.batch_id = held.batch_id
+)
+SELECT batch_id FROM held
 
 -- name: open_lots
 -- The next lots without results.
@@ -188,23 +216,39 @@ SELECT lot, body, layout FROM batch_lots
 -- name: bodies
 -- All lots of a file in order.
 -- $1 text batch id
-SELECT lot, lines, body FROM batch_lots WHERE batch_id = $1::text ORDER BY lot
+SELECT lot, lines, body, layout FROM batch_lots WHERE batch_id = $1::text ORDER BY lot
 
 -- name: send_lots
 -- From here on their commands may be on the way.
--- $1 text batch id, $2 integer[] lots, $3 smallint layout
-UPDATE batch_lots SET layout = coalesce(layout, $3::smallint)
- WHERE batch_id = $1::text AND lot = ANY ($2::integer[])
+-- $1 text batch id, $2 text worker, $3 integer[] lots, $4 smallint layout
+WITH held AS (
+    SELECT batch_id FROM batches
+     WHERE batch_id = $1::text AND leased_by = $2::text AND finished IS NULL
+       FOR SHARE
+), marked AS (
+    UPDATE batch_lots SET layout = coalesce(layout, $4::smallint)
+      FROM held
+     WHERE batch_lots.batch_id = held.batch_id AND lot = ANY ($3::integer[])
+)
+SELECT batch_id FROM held
 
 -- name: finish_lot
 -- What became of all of its lines, once and for all.
--- $1 text batch id, $2 integer lot, $3 bytea results, $4 posted, $5 rejected, $6 invalid, $7 expired,
--- $8 cancelled (integers), $9/$10 jsonb posted and rejected amounts
-UPDATE batch_lots
-   SET results = $3::bytea, posted = $4::integer, rejected = $5::integer, invalid = $6::integer,
-       expired = $7::integer, cancelled = $8::integer, posted_minor = $9::jsonb,
-       rejected_minor = $10::jsonb
- WHERE batch_id = $1::text AND lot = $2::integer AND results IS NULL
+-- $1 text batch id, $2 text worker, $3 integer lot, $4 bytea results, $5 posted, $6 rejected,
+-- $7 invalid, $8 expired, $9 cancelled (integers), $10/$11 jsonb posted and rejected amounts
+WITH held AS (
+    SELECT batch_id FROM batches
+     WHERE batch_id = $1::text AND leased_by = $2::text AND finished IS NULL
+       FOR SHARE
+), kept AS (
+    UPDATE batch_lots
+       SET results = $4::bytea, posted = $5::integer, rejected = $6::integer,
+           invalid = $7::integer, expired = $8::integer, cancelled = $9::integer,
+           posted_minor = $10::jsonb, rejected_minor = $11::jsonb
+      FROM held
+     WHERE batch_lots.batch_id = held.batch_id AND lot = $3::integer AND results IS NULL
+)
+SELECT batch_id FROM held
 
 -- name: done_until
 -- The first lot whose results are not known yet, NULL where all are; and the last line before it.

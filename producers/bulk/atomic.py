@@ -30,7 +30,11 @@ _CLOCK_S: Final = 0.5
 async def run_atomically(
     services: Services, batch: Batch, deadline: datetime, stopped: asyncio.Event
 ) -> tuple[Wish, str | None]:
-    """Post the file or refuse it; answers the wish that was followed, and what stopped it."""
+    """Post the file or refuse it; answers the wish that was followed, and what stopped it.
+
+    Its lots are marked before its command is sent: from then on it may be on its way, and only its
+    outcome can say what became of it. Raises ``LeaseLost``.
+    """
     rows = await services.queries.fetch(SQL.bodies, batch.batch_id)
     # As if nothing of them had been sent: lines have no commands of their own here.
     opened = await Opener(services, batch, deadline).open(
@@ -48,13 +52,23 @@ async def run_atomically(
         )
         whole = _Whole(services, batch, deadline, command)
         outcome = await whole.found()
-        if outcome is None and stopped.is_set():
+        if outcome is None and not any(row["layout"] for row in rows):
             current = await batches.get(services.queries, batch.batch_id)
-            if current is None or current.wish is not Wish.CANCEL:
+            followed = Wish.PAUSE if current is None else current.wish
+            if followed is Wish.PAUSE or (followed is Wish.RUN and stopped.is_set()):
                 return Wish.PAUSE, None
-            followed, detail = Wish.CANCEL, "the file was cancelled before it was sent"
+        if followed is Wish.CANCEL:
+            detail = "the file was cancelled before it was sent"
             results = [unsent(line, Word.CANCELLED, detail) for line in lines]
         else:
+            numbers = [row["lot"] for row in rows]
+            await batches.mark_lots(
+                services.queries,
+                batch.batch_id,
+                services.worker,
+                numbers,
+                services.layout.number,
+            )
             results, reason = _results(lines, outcome or await whole.decided())
     else:
         results = []
@@ -71,7 +85,13 @@ async def _keep(
         start += len(part)
         amounts = await Amounts.of(services.queries, lot.lines, part)
         await batches.finish_lot(
-            services.queries, batch.batch_id, lot.number, part, amounts.posted, amounts.rejected
+            services.queries,
+            batch.batch_id,
+            services.worker,
+            lot.number,
+            part,
+            amounts.posted,
+            amounts.rejected,
         )
 
 

@@ -58,6 +58,7 @@ async def estimate(services: Services, batch: Batch, stopped: asyncio.Event) -> 
             await batches.finish_lot(
                 services.queries,
                 batch.batch_id,
+                services.worker,
                 lot.number,
                 results,
                 amounts.posted,

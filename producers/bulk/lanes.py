@@ -66,7 +66,7 @@ class Broker:
             raise Unavailable(f"the broker refuses: {error!r}") from None
         except connections.BROKER_ERRORS:
             # Its confirms may come late: they must not be taken for the next message's.
-            del self._channels[partition]
+            self._channels.pop(partition, None)
             await connections.close(channel)
             raise
 

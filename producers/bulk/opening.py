@@ -38,6 +38,8 @@ class Services:
     lanes: Lanes
     find: Find
     """Outcomes from the books."""
+    worker: str
+    """Under whose name leases are held."""
     reply_to: Callable[[], str | None]
     layout: Layout
     former: Mapping[int, Layout]

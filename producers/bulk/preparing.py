@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Final
 
+from ledger import batches
 from ledger.batches import Batch
 from ledger.commands import PostTransfer
 from ledger.database import Queries
@@ -21,7 +22,7 @@ _LOTS_AT_A_TIME: Final = 8
 
 
 class Stopped(Exception):
-    """The file is not ours to work on any more, or is not to be worked on."""
+    """The file is not to be worked on at the moment, or not any more."""
 
 
 async def prepare(
@@ -30,10 +31,10 @@ async def prepare(
     """Make lots of the uploaded bytes; answers how many lines there are.
 
     Starts from the beginning where an earlier attempt was broken off. Raises ``Unreadable`` where
-    the file cannot be used, ``Stopped`` where ``stopped`` was set.
+    the file cannot be used, ``Stopped`` where ``stopped`` was set, ``LeaseLost``.
     """
-    await connection.fetch(SQL.drop_lots, batch.batch_id)
-    lots = _Lots(connection, batch.batch_id)
+    await batches.restart(connection, batch.batch_id, worker)
+    lots = _Lots(connection, batch.batch_id, worker)
     totals = _Totals(batch)
     async for lines in _read(connection, batch, most_bytes):
         if stopped.is_set():
@@ -44,7 +45,7 @@ async def prepare(
     totals.check()
     await lots.flush()
     if await connection.fetchval(SQL.prepared, batch.batch_id, worker, totals.lines) is None:
-        raise Stopped
+        raise batches.LeaseLost
     await connection.fetch(SQL.drop_uploads, batch.batch_id)
     return totals.lines
 
@@ -100,8 +101,8 @@ class _Totals:
 class _Lots:
     """Lines gathered into rows, several rows written at once."""
 
-    def __init__(self, connection: Queries, batch_id: str) -> None:
-        self._connection, self._batch_id = connection, batch_id
+    def __init__(self, connection: Queries, batch_id: str, worker: str) -> None:
+        self._connection, self._batch_id, self._worker = connection, batch_id, worker
         self._lines: list[StagedLine] = []
         self._rows: list[tuple[int, int, int, int, bytes]] = []
         self._next = 0
@@ -126,6 +127,5 @@ class _Lots:
 
     async def _write(self) -> None:
         if self._rows:
-            columns = tuple(map(list, zip(*self._rows, strict=True)))
-            await self._connection.fetch(SQL.add_lots, self._batch_id, *columns)
+            await batches.add_lots(self._connection, self._batch_id, self._worker, self._rows)
             self._rows.clear()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,23 +12,17 @@ import asyncpg
 import structlog
 
 from ledger import batches, layouts, lookup
-from ledger.batches import Batch, Status, Wish
-from ledger.database import UNREACHABLE, uploader_pool
+from ledger.batches import Wish
+from ledger.database import uploader_pool
 from ledger.deployment import Deployment
 from ledger.outcomes import Outcome
 from ledger.sql import BATCHES as SQL
-from producers.bulk.atomic import run_atomically
-from producers.bulk.dry_run import estimate
+from producers.bulk.file import DATABASE_ERRORS, File
 from producers.bulk.lanes import Broker, Lanes
 from producers.bulk.opening import Services
-from producers.bulk.preparing import Stopped, prepare
-from producers.bulk.running import Run
-from producers.bulk.unpacking import Unreadable
 from producers.clock import DatabaseClock
 from producers.intake import Intake
 from producers.replies import ReplyQueue
-from topology.command_ids import whole_milliseconds
-from topology.deadlines import LONGEST_DEADLINE
 from topology.process import end
 
 #: Files at once: a short one need not wait for the end of a long one. They share the lanes.
@@ -41,7 +34,6 @@ _TIDY_EVERY_S: Final = 60.0
 _RETRY_S: Final = 1.0
 _DRAIN_S: Final = 6.0
 
-DATABASE_ERRORS: Final = (*UNREACHABLE, asyncpg.PostgresError)
 _log = structlog.get_logger(__name__)
 
 
@@ -53,7 +45,7 @@ class Bulk:
         self._most_bytes = most_bytes
         self._worker = f"bulk-{secrets.token_hex(6)}"
         self._stopping = asyncio.Event()
-        self._files: dict[str, _File] = {}
+        self._files: dict[str, File] = {}
         self._pool: asyncpg.Pool[Any] | None = None
         self._replies: ReplyQueue | None = None
 
@@ -82,7 +74,9 @@ class Bulk:
         lanes = Lanes(broker, layout.partitions, find, intake.require_open, DATABASE_ERRORS)
         self._replies = replies = ReplyQueue(self._url, f"{self._worker} replies", lanes.settle)
         former = {old.number: old for old in await layouts.before(pool, layout)}
-        services = Services(pool, clock, lanes, find, lambda: replies.name, layout, former)
+        services = Services(
+            pool, clock, lanes, find, self._worker, lambda: replies.name, layout, former
+        )
         parts = [
             asyncio.ensure_future(part)
             for part in (
@@ -135,7 +129,7 @@ class Bulk:
             if len(self._files) < _MOST_FILES:
                 claimed = await self._claim(pool)
             if claimed is not None:
-                self._files[claimed] = _File(self, pool, services, claimed)
+                self._files[claimed] = File(pool, services, claimed, self._most_bytes)
             else:
                 await asyncio.sleep(_LOOK_EVERY_S)
 
@@ -175,113 +169,8 @@ class Bulk:
                     await pool.fetch(SQL.drop_uploads, row["batch_id"])
                 for row in await pool.fetch(SQL.outdated, batches.KEPT):
                     await pool.fetch(SQL.drop_uploads, row["batch_id"])
-                    await pool.fetch(SQL.drop_lots, row["batch_id"])
+                    await pool.fetch(SQL.drop_lots, row["batch_id"], self._worker)
                     await pool.fetch(SQL.forget, row["batch_id"])
             except DATABASE_ERRORS as error:
                 _log.warning("bulk.tidy_failed", error=repr(error))
             await asyncio.sleep(_TIDY_EVERY_S)
-
-    @property
-    def worker(self) -> str:
-        return self._worker
-
-    @property
-    def most_bytes(self) -> int:
-        return self._most_bytes
-
-
-class _File:
-    """One file in this process's hands, until it is done, rests, or somebody else has it."""
-
-    def __init__(
-        self, bulk: Bulk, pool: asyncpg.Pool[Any], services: Services, batch_id: str
-    ) -> None:
-        self._bulk, self._pool, self._services = bulk, pool, services
-        self._batch_id = batch_id
-        self._wish = Wish.RUN
-        self._stopped = asyncio.Event()
-        self._run: Run | None = None
-        self.task = asyncio.create_task(self._work())
-
-    def wish(self, wanted: Wish) -> None:
-        self._wish = wanted
-        if wanted is not Wish.RUN:
-            self._stopped.set()
-        if self._run is not None:
-            self._run.wish = wanted
-
-    async def _work(self) -> None:
-        try:
-            await self._work_off()
-        except* DATABASE_ERRORS as errors:
-            _log.warning("bulk.interrupted", batch_id=self._batch_id, error=repr(errors))
-            await self._let_go()
-        except* Exception as errors:
-            # A defect: without its lease the file is tried again, after the others.
-            _log.error("bulk.failed", batch_id=self._batch_id, exc_info=errors)
-
-    async def _let_go(self) -> None:
-        await asyncio.sleep(_RETRY_S)
-        try:
-            await self._pool.fetch(SQL.release, self._bulk.worker, [self._batch_id])
-        except DATABASE_ERRORS:
-            return  # its lease ends by itself
-
-    async def _work_off(self) -> None:
-        batch = await batches.get(self._pool, self._batch_id)
-        if batch is None:
-            return
-        if not batch.prepared:
-            try:
-                await prepare(
-                    self._pool, batch, self._bulk.worker, self._bulk.most_bytes, self._stopped
-                )
-            except Unreadable as error:
-                _log.info("bulk.unreadable", batch_id=self._batch_id, reason=str(error))
-                await self._pool.fetch(SQL.drop_lots, self._batch_id)
-                await self._finish(Status.FAILED, f"the file {error}")
-                return
-            except Stopped:
-                if self._wish is Wish.CANCEL:
-                    await self._pool.fetch(SQL.drop_lots, self._batch_id)
-                    await self._finish(Status.CANCELLED, None)
-                else:
-                    await self._pool.fetch(SQL.pause, self._batch_id, self._bulk.worker)
-                return
-            batch = await batches.get(self._pool, self._batch_id)
-            if batch is None:
-                return
-        if batch.wish is Wish.PAUSE:
-            await self._pool.fetch(SQL.pause, self._batch_id, self._bulk.worker)
-            return
-        await self._pool.fetch(SQL.begin, self._batch_id, self._bulk.worker)
-        await self._carry_out(batch)
-
-    async def _carry_out(self, batch: Batch) -> None:
-        deadline = _deadline(batch)
-        if batch.order.dry_run:
-            followed, reason = await estimate(self._services, batch, self._stopped), None
-        elif batch.order.atomic:
-            followed, reason = await run_atomically(self._services, batch, deadline, self._stopped)
-        else:
-            self._run = Run(self._services, batch, deadline)
-            if self._wish is not Wish.RUN:
-                self._run.wish = self._wish
-            followed, reason = await self._run.run(), None
-        if followed is Wish.PAUSE:
-            await self._pool.fetch(SQL.pause, self._batch_id, self._bulk.worker)
-        elif followed is Wish.CANCEL:
-            await self._finish(Status.CANCELLED, reason)
-        else:
-            await self._finish(Status.DONE, reason)
-
-    async def _finish(self, status: Status, reason: str | None) -> None:
-        await self._pool.fetch(SQL.finish, self._batch_id, self._bulk.worker, status.value, reason)
-        await self._pool.fetch(SQL.drop_uploads, self._batch_id)
-        _log.info("bulk.finished", batch_id=self._batch_id, status=status.value)
-
-
-def _deadline(batch: Batch) -> datetime:
-    """Fixed when the file was handed in: its commands' ids carry it."""
-    latest = batch.created + LONGEST_DEADLINE - timedelta(seconds=1)
-    return whole_milliseconds(min(batch.order.not_after or latest, latest))

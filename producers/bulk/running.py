@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -19,7 +21,6 @@ from ledger.batches import Batch, Wish
 from ledger.commands import Submission
 from ledger.outcomes import Outcome
 from ledger.rejections import Code, Rejection
-from ledger.sql import BATCHES as SQL
 from ledger.staged import Word
 from producers.bulk.opening import MOST_ATTEMPTS, Opener, OpenLot, Services, command_of
 from producers.bulk.results import Amounts, rejected, result_of, unsent
@@ -45,33 +46,39 @@ class _Item(NamedTuple):
 
 
 class Run:
-    """One file. ``wish`` may be changed while it runs."""
+    """One file."""
 
     def __init__(self, services: Services, batch: Batch, deadline: datetime) -> None:
         self._services, self._batch, self._deadline = services, batch, deadline
         self._opener = Opener(services, batch, deadline)
-        self.wish = batch.wish
+        self._wish = batch.wish
         self._waiting: dict[int, deque[_Item]] = {}
         self._arrived: dict[int, asyncio.Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._open_lots = self._in_flight = 0
         self._moved = asyncio.Event()
 
+    def heed(self, wish: Wish) -> None:
+        """Whoever has begun to rest rests: then it is run again."""
+        if self._wish is not Wish.PAUSE:
+            self._wish = wish
+
     async def run(self) -> Wish:
         """Work until every line has its last word, or until the wish is to pause; answers the wish
-        that was followed. Raises what the database raises: then it can be run again."""
+        that was followed. Raises ``LeaseLost``, or what the database raises: then it can be run
+        again."""
         async with asyncio.TaskGroup() as group:
             await self._load(group)
-            while self._open_lots and self.wish is not Wish.PAUSE:
+            while self._open_lots and self._wish is not Wish.PAUSE:
                 await self._move()
             await self._rest()
             for task in self._tasks:
                 task.cancel()
-        return self.wish
+        return self._wish
 
     async def _load(self, group: asyncio.TaskGroup) -> None:
         last = -1
-        while self.wish is not Wish.PAUSE:
+        while self._wish is not Wish.PAUSE:
             room = _LOTS_IN_MEMORY - self._open_lots
             if room < _LOTS_IN_MEMORY // 2:
                 await self._move()
@@ -98,13 +105,13 @@ class Run:
                 for index in lot.unsettled():
                     lot.settle(index, unsent(lot.lines[index], *reason))
         marked = [lot.number for lot in fresh if lot.missing]
-        if marked:
-            await self._services.queries.fetch(
-                SQL.send_lots, self._batch.batch_id, marked, self._services.layout.number
-            )
+        services = self._services
+        await batches.mark_lots(
+            services.queries, self._batch.batch_id, services.worker, marked, services.layout.number
+        )
 
     def _not_to_be_sent(self) -> tuple[Word, str] | None:
-        if self.wish is Wish.CANCEL:
+        if self._wish is Wish.CANCEL:
             return Word.CANCELLED, _CANCELLED
         try:
             late = self._services.clock.decision_time() >= self._deadline
@@ -142,14 +149,13 @@ class Run:
     async def _send_all(self, group: asyncio.TaskGroup, partition: int) -> None:
         """One partition's lines in the file's order, until cancelled."""
         lanes, waiting = self._services.lanes, self._waiting[partition]
-        hearing: set[asyncio.Task[None]] = set()
-        while self.wish is not Wish.PAUSE:
+        while self._wish is not Wish.PAUSE:
             if not waiting:
                 self._arrived[partition].clear()
                 await self._arrived[partition].wait()
                 continue
             await lanes.reserve(partition)
-            self._in_flight += 1
+            slot = self._occupied(partition)
             message = None
             try:
                 await asyncio.sleep(lanes.pace.pause_s)
@@ -158,21 +164,28 @@ class Run:
                     await message.send()
             finally:
                 if message is None or not message.sent:
-                    self._in_flight -= 1
-                    lanes.release(partition)
+                    slot.close()
             if message is not None:
-                task = group.create_task(self._hear(group, message))
-                hearing.add(task)
-                task.add_done_callback(hearing.discard)
+                task = group.create_task(self._hear(group, message, slot))
+                # Also where it is cancelled before it has begun.
+                task.add_done_callback(partial(_give_back, slot))
                 self._tasks.append(task)
                 self._tasks = [t for t in self._tasks if not t.done()]
 
-    async def _hear(self, group: asyncio.TaskGroup, message: _Message) -> None:
-        try:
+    def _occupied(self, partition: int) -> ExitStack:
+        """One of the partition's places for a message, given back when this is closed."""
+        slot = ExitStack()
+        slot.callback(self._services.lanes.release, partition)
+        self._in_flight += 1
+        slot.callback(self._one_less)
+        return slot
+
+    def _one_less(self) -> None:
+        self._in_flight -= 1
+
+    async def _hear(self, group: asyncio.TaskGroup, message: _Message, slot: ExitStack) -> None:
+        with slot:
             outcomes = await message.outcomes()
-        finally:
-            self._in_flight -= 1
-            self._services.lanes.release(message.partition)
         touched: dict[int, OpenLot] = {}
         for command_id, item in message.items.items():
             self._settle(group, item, outcomes[command_id])
@@ -200,7 +213,7 @@ class Run:
         while waiting and message.has_room:
             item = waiting.popleft()
             line = item.lot.lines[item.place]
-            if self.wish is Wish.CANCEL and not item.lot.doubtful and not item.attempt:
+            if self._wish is Wish.CANCEL and not item.lot.doubtful and not item.attempt:
                 item.lot.settle(item.place, unsent(line, Word.CANCELLED, _CANCELLED))
                 await self._finish_if_done(item.lot)
                 continue
@@ -222,6 +235,7 @@ class Run:
         await batches.finish_lot(
             self._services.queries,
             self._batch.batch_id,
+            self._services.worker,
             lot.number,
             results,
             amounts.posted,
@@ -237,6 +251,10 @@ class Run:
                 return self._services.clock.now()
             except Unavailable:
                 await asyncio.sleep(_LOOK_EVERY_S)
+
+
+def _give_back(slot: ExitStack, _: object) -> None:
+    slot.close()
 
 
 class _Message:

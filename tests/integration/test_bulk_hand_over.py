@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import asyncpg
+import pytest
 
-from ledger import layouts
-from ledger.database import connect_owner
+from ledger import batches, layouts
+from ledger.batches import LeaseLost
+from ledger.database import connect_owner, uploader_pool
 from ledger.deployment import Layout
+from ledger.sql import BATCHES
+from ledger.staged import encode_lines
 from tests.databases import Database
 from tests.integration.bulk_jobs import Jobs, bulk_running, csv_of, jobs
 from tests.integration.gateways import serving
@@ -103,3 +107,34 @@ async def test_lines_on_the_way_when_the_partitions_change(
         assert (ended["status"], ended["posted"], ended["rejected"]) == ("DONE", LINES, 0)
     finally:
         await delete_queues(broker.connection, new)
+
+
+async def test_who_lost_the_lease_writes_nothing_more(database: Database, broker: Broker) -> None:
+    """As a process that was frozen while another one took its file over."""
+    async with jobs(database, broker, consumed=False) as job:
+        rows = [("alice-01", "bob-0001", 1, f"held-{i:05}") for i in range(9)]
+        await job.submit(csv_of(rows), batchId="held")
+        pool = await uploader_pool(database.uploader, size=1)
+        try:
+            await pool.fetch(BATCHES.claim, "first", batches.LEASE, [])
+            await batches.restart(pool, "held", "first")
+            await batches.add_lots(pool, "held", "first", [(0, 2, 2, 1, encode_lines([]))])
+            await pool.execute("UPDATE batches SET leased_until = now() - interval '1 s'")
+            await pool.fetch(BATCHES.claim, "second", batches.LEASE, [])
+            for late in (
+                batches.restart(pool, "held", "first"),
+                batches.add_lots(pool, "held", "first", [(1, 3, 3, 1, encode_lines([]))]),
+                batches.mark_lots(pool, "held", "first", [0], 1),
+                batches.finish_lot(pool, "held", "first", 0, [], {}, {}),
+            ):
+                with pytest.raises(LeaseLost):
+                    await late
+            assert not await pool.fetch(BATCHES.finish, "held", "first", "FAILED", "late")
+            (lot,) = await batches.open_lots(pool, "held", -1, 9)
+            assert lot.layout is None
+            await pool.fetch(BATCHES.release, "second", ["held"])
+        finally:
+            await pool.close()
+        async with consuming(database, broker), bulk_running(database, broker):
+            ended = await job.ended("held")
+        assert (ended["status"], ended["lines"], ended["rejected"]) == ("DONE", 9, 9)
