@@ -28,6 +28,7 @@ from topology.process import end
 #: Files at once: a short one need not wait for the end of a long one. They share the lanes.
 _MOST_FILES: Final = 4
 _CONNECTIONS: Final = 6
+_OWN_CONNECTIONS: Final = 2
 _LOOK_EVERY_S: Final = 0.25
 _RENEW_EVERY_S: Final = 1.0
 _TIDY_EVERY_S: Final = 60.0
@@ -64,7 +65,9 @@ class Bulk:
         pool = await self._connected()
         if pool is None:
             return
-        clock, intake = DatabaseClock(pool), Intake(pool, self._deployment)
+        # Never behind the files' own statements: a lease that is renewed too late is lost.
+        own = await uploader_pool(self._dsn, size=_OWN_CONNECTIONS)
+        clock, intake = DatabaseClock(own), Intake(own, self._deployment)
         layout = self._deployment.layout
         broker = Broker(self._url, f"{self._worker} commands", layout.number)
 
@@ -81,7 +84,7 @@ class Bulk:
             asyncio.ensure_future(part)
             for part in (
                 *(clock.run(), intake.run(), replies.run()),
-                *(self._work(pool, services), self._renew(pool), self._tidy(pool)),
+                *(self._work(pool, services), self._renew(own), self._tidy(pool)),
             )
         ]
         stopping = asyncio.ensure_future(self._stopping.wait())
@@ -96,6 +99,7 @@ class Bulk:
             await end([*parts, stopping])
             await broker.close()
             pool.terminate()
+            own.terminate()
 
     async def _connected(self) -> asyncpg.Pool[Any] | None:
         while not self._stopping.is_set():
