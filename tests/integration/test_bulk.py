@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tests.integration.bulk_jobs import Jobs, csv_of, two_wallets
-from tests.polling import eventually
 
 
 async def test_every_line_gets_its_word(job: Jobs) -> None:
@@ -92,42 +91,6 @@ async def test_a_bad_file_moves_nothing(
     assert (ended["status"], ended["posted"]) == ("FAILED", 0)
     assert why in ended["reason"]
     assert await job.results(taken["batchId"]) == []
-
-
-async def test_pause_resume_cancel(job: Jobs) -> None:
-    await job.running.wallet("alice-01", "1000000")
-    await job.running.wallet("bob-0001")
-    rows = [("alice-01", "bob-0001", 1, f"pause-{i:06}") for i in range(30_000)]
-    await job.submit(csv_of(rows), batchId="long")
-
-    async def running() -> bool:
-        return int((await job.status("long"))["posted"]) > 0
-
-    await eventually(running, 30)
-    await job.wish("long", "pause")
-
-    async def paused() -> bool:
-        return str((await job.status("long"))["status"]) == "PAUSED"
-
-    await eventually(paused, 30)
-    before = (await job.status("long"))["posted"]
-    assert before < 30_000
-    await job.wish("long", "resume")
-
-    async def further() -> bool:
-        return int((await job.status("long"))["posted"]) > int(before)
-
-    await eventually(further, 30)
-    await job.wish("long", "cancel")
-    ended = await job.ended("long")
-    assert ended["status"] == "CANCELLED"
-    assert ended["posted"] + ended["cancelled"] == 30_000
-    assert ended["cancelled"] > 0
-    words = await job.words("long")
-    assert [line for line, _, _ in words] == list(range(2, 30_002))
-    balance = await job.running.get("/v1/wallets", externalUniqueId="bob-0001")
-    assert balance["items"][0]["currentBalance"] == f"{ended['posted']}.00"
-    await job.wish("long", "resume", expect=409)
 
 
 async def test_all_or_nothing(job: Jobs) -> None:
