@@ -37,6 +37,8 @@ class Effort:
     wallet_counts: tuple[int, ...]
     soak_commands: int
     limit_rows: int
+    bulk_lines: int
+    """Of the file that is taken all the way."""
 
 
 FULL = Effort(
@@ -57,6 +59,7 @@ FULL = Effort(
     wallet_counts=(1_000, 100_000, 1_000_000),
     soak_commands=1_000_000,
     limit_rows=200_000,
+    bulk_lines=1_000_000,
 )
 QUICK = Effort(
     name="quick",
@@ -76,4 +79,5 @@ QUICK = Effort(
     wallet_counts=(1_000, 10_000),
     soak_commands=20_000,
     limit_rows=20_000,
+    bulk_lines=20_000,
 )

@@ -20,6 +20,7 @@ MIXED: Final = {
     "history": 400,
 }
 READS: Final = {"balance": 2000, "history": 2000}
+TRANSFERS: Final = {"transfer": 4000}
 
 #: Where the generator writes how often the plan was gone through, so that keys are unique.
 _HOLE: Final = "########"

@@ -10,7 +10,7 @@ from typing import Final
 from bench import aims, drawn
 from bench.plots import svg
 from bench.results import Load, Results
-from bench.scenarios import SCENARIOS, closed_loop, soak
+from bench.scenarios import SCENARIOS, closed_loop, live_beside_bulk, soak
 
 _KEY_PACKAGES: Final = (
     "python",
@@ -88,6 +88,7 @@ def text(results: Results, pictures: dict[str, str]) -> str:
             "Milliseconds from when a request was due to its answer.",
             _arrivals(results),
         ),
+        *_bulk(results),
         _section(
             "What PostgreSQL alone writes",
             "The rows of as many transfers, their entries and outcomes into empty tables with the"
@@ -107,11 +108,75 @@ def _section(title: str, words: str, content: str) -> str:
     return f"## {title}\n\n{words}\n\n{content}" if content else ""
 
 
+def _bulk(results: Results) -> list[str]:
+    words = (
+        "Accepting: from the first byte sent to the answer that all of it is there. Draining: from"
+        " there until every line has its word. Results: from there until every word is read."
+    )
+    return [
+        _section("A bulk file", words, _phases(results)),
+        _section(
+            "What the bulk file takes",
+            "The most memory that each process held, and cores kept busy over the whole way.",
+            _taken(results),
+        ),
+        _section(
+            "Payments beside a bulk file",
+            "Milliseconds from when a payment was due to its answer.",
+            _payments(results),
+        ),
+    ]
+
+
+def _phases(results: Results) -> str:
+    lines = []
+    for file in results.files:
+        for phase, taken_s in {
+            "accepting": file.accepting_s,
+            "draining": file.draining_s,
+            "results": file.results_s,
+            "end to end": file.seconds,
+        }.items():
+            rate = f"{file.lines / taken_s:,.0f}"
+            mib = f"{file.mib / taken_s:,.1f}" if phase == "accepting" else ""
+            lines.append((file.case, phase, f"{taken_s:.2f}", rate, mib))
+    return table(("file", "phase", "seconds", "lines/s", "MiB/s"), lines)
+
+
+def _taken(results: Results) -> str:
+    return table(
+        ("file", "part", "peak RSS, MiB", "cores"),
+        (
+            (file.case, part, f"{peak[part]:.0f}" if part in peak else "", f"{cores:.2f}")
+            for file in results.files
+            for peak in (file.peak_mib,)
+            for part, cores in file.cores.items()
+        ),
+    )
+
+
+def _payments(results: Results) -> str:
+    meanwhile = {beside.case: f"{beside.rate_per_s:,.0f}" for beside in results.besides}
+    return table(
+        ("case", "payments/s", "p50", "p99", "p99.9", "max", "lines/s of the file"),
+        (
+            (
+                a.case,
+                f"{a.rate_per_s}",
+                *(f"{x:.1f}" for x in (a.all.p50_ms, a.all.p99_ms, a.all.p999_ms, a.all.max_ms)),
+                meanwhile.get(a.case, ""),
+            )
+            for a in results.arrivals
+            if a.scenario == live_beside_bulk.NAME
+        ),
+    )
+
+
 def _limits(results: Results) -> str:
     return table(
-        ("way", "transfers", "seconds", "transfers/s"),
+        ("scenario", "way", "transfers", "seconds", "transfers/s"),
         (
-            (x.way, f"{x.transfers:,}", f"{x.seconds:.1f}", f"{x.rate_per_s:,.0f}")
+            (x.scenario, x.way, f"{x.transfers:,}", f"{x.seconds:.1f}", f"{x.rate_per_s:,.0f}")
             for x in results.limits
         ),
     )

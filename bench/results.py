@@ -68,9 +68,82 @@ class Memory(msgspec.Struct, frozen=True):
     """Pages shared by several processes divided among them."""
 
 
+class FileSample(msgspec.Struct, frozen=True):
+    """One moment of a file's way; MiB by process."""
+
+    seconds: float
+    lines: int
+    """Those that have their word."""
+    resident_mib: dict[str, float]
+
+
+class FileRun(msgspec.Struct, frozen=True):
+    """One bulk file, from the first byte that was sent to the last result that was read."""
+
+    scenario: str
+    system: str
+    setup: str
+    case: str
+    lines: int
+    mib: float
+    accepting_s: float
+    """Until the answer that all of it has arrived."""
+    draining_s: float
+    """From there until every line has its word."""
+    results_s: float
+    """From there until the word of every line was read."""
+    samples: list[FileSample]
+    cores: dict[str, float]
+    """As in ``Load``, over all of it, but for whoever hands in and reads."""
+    problem: str
+
+    @property
+    def seconds(self) -> float:
+        return self.accepting_s + self.draining_s + self.results_s
+
+    @property
+    def rate_per_s(self) -> float:
+        """Lines per second, end to end."""
+        return self.lines / self.seconds
+
+    @property
+    def accepted_per_s(self) -> float:
+        return self.lines / self.accepting_s
+
+    @property
+    def drained_per_s(self) -> float:
+        return self.lines / self.draining_s
+
+    @property
+    def read_per_s(self) -> float:
+        return self.lines / self.results_s
+
+    @property
+    def peak_mib(self) -> dict[str, float]:
+        """By process."""
+        names = self.samples[-1].resident_mib
+        return {name: max(sample.resident_mib[name] for sample in self.samples) for name in names}
+
+
+class FileBeside(msgspec.Struct, frozen=True):
+    """What a bulk file made while an open loop ran; the loop's own figures are ``Arrivals``."""
+
+    scenario: str
+    system: str
+    case: str
+    seconds: float
+    lines: int
+    problem: str
+
+    @property
+    def rate_per_s(self) -> float:
+        return self.lines / self.seconds
+
+
 class Limit(msgspec.Struct, frozen=True):
     """How fast PostgreSQL alone writes the same rows."""
 
+    scenario: str
     way: str
     transfers: int
     seconds: float
@@ -101,6 +174,8 @@ class Results(msgspec.Struct):
     loads: list[Load] = []
     arrivals: list[Arrivals] = []
     memory: list[Memory] = []
+    files: list[FileRun] = []
+    besides: list[FileBeside] = []
     limits: list[Limit] = []
     audits: list[Audit] = []
     notes: list[str] = []
@@ -124,8 +199,8 @@ class Results(msgspec.Struct):
         return found + [f"{name} broke off: {why}" for name, why in self.failed.items()]
 
     @property
-    def _measurements(self) -> list[Load | Arrivals]:
-        return [*self.loads, *self.arrivals]
+    def _measurements(self) -> list[Load | Arrivals | FileRun | FileBeside]:
+        return [*self.loads, *self.arrivals, *self.files, *self.besides]
 
     def write(self, path: Path) -> None:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")

@@ -7,11 +7,13 @@ from typing import Final, NamedTuple
 
 from bench.effort import Effort
 from bench.scenarios import (
+    bulk,
     closed_loop,
     due_diligence,
     growth,
     hot_wallets,
     limit,
+    live_beside_bulk,
     many_wallets,
     reads_under_load,
     sessions,
@@ -40,6 +42,8 @@ SCENARIOS: Final = {
         two_consumers,
         subscribers,
         limit,
+        bulk,
+        live_beside_bulk,
         due_diligence,
         growth,
         many_wallets,

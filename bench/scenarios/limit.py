@@ -23,6 +23,8 @@ from cli.servers import postgres
 
 NAME: Final = "limit"
 INSERT_SELECT: Final = "INSERT … SELECT"
+#: Transfers per second, for telling beforehand.
+COPIED_PER_S: Final = 30_000
 _TABLES: Final = ("transfers", "entries", "outcomes")
 _CLIENTS: Final = (1, 8, 32)
 _SCRIPT: Final = """\
@@ -42,7 +44,7 @@ async def run(bench: Workbench) -> None:
             await filler.transfers(bench.effort.limit_rows, bench.seed())
         await installation.settle()
         for _ in range(bench.effort.rounds):
-            await _insert_select(bench, installation)
+            await insert_select(bench, NAME, installation)
     program = programs.pgbench()
     if program is None:
         bench.results.notes.append("pgbench is not installed: its part of the limit is left out")
@@ -53,7 +55,7 @@ async def run(bench: Workbench) -> None:
             await _pgbench(bench, installation, program, clients)
 
 
-async def _insert_select(bench: Workbench, installation: Installation) -> None:
+async def insert_select(bench: Workbench, scenario: str, installation: Installation) -> None:
     """The rows of the books into empty tables of the same form, the balances once per wallet."""
     async with installation.servers.administrator(installation.name) as connection:
         await connection.execute("CREATE SCHEMA ceiling; SET search_path = ceiling")
@@ -66,7 +68,7 @@ async def _insert_select(bench: Workbench, installation: Installation) -> None:
         taken_s = time.monotonic() - started_s
         rows = int(await connection.fetchval("SELECT count(*) FROM transfers"))
         await connection.execute("DROP SCHEMA ceiling CASCADE")
-    bench.results.limits.append(Limit(INSERT_SELECT, rows, taken_s, rows / taken_s))
+    bench.results.limits.append(Limit(scenario, INSERT_SELECT, rows, taken_s, rows / taken_s))
     bench.say(f"  {INSERT_SELECT}: {rows / taken_s:.0f} transfers/s")
 
 
@@ -115,11 +117,16 @@ async def _pgbench(
     rate = re.search(r"tps = ([\d.]+)", output)
     if done is None or rate is None:
         raise programs.Failed(f"pgbench said something else than before: {output[-300:]}")
-    limit = Limit(f"pgbench, {clients} clients", int(done[1]), seconds_, float(rate[1]))
+    limit = Limit(NAME, f"pgbench, {clients} clients", int(done[1]), seconds_, float(rate[1]))
     bench.results.limits.append(limit)
     bench.say(f"  {limit.way}: {limit.rate_per_s:.0f} transfers/s")
 
 
 def seconds(effort: Effort) -> float:
     filled = effort.limit_rows / FILLED_PER_S
-    return 2 * INSTALL_S + filled + effort.rounds * 6 + len(_CLIENTS) * effort.point_s
+    return (
+        2 * INSTALL_S
+        + filled
+        + effort.rounds * effort.limit_rows / COPIED_PER_S
+        + len(_CLIENTS) * effort.point_s
+    )

@@ -15,6 +15,8 @@ FILLED_PER_S: Final = 15_000
 AUDITED_PER_S: Final = 15_000
 #: Transfers per second over HTTP.
 ANSWERED_PER_S: Final = 3_000
+#: Lines per second of a file that has the system to itself.
+BULK_PER_S: Final = 12_000
 
 
 def point_s(effort: Effort) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +16,12 @@ import pytest
 import consumers.lane
 import consumers.partition
 import producers.publisher
-from bench import run
+from bench import aims, run
 from bench.baselines import direct, single
 from bench.effort import QUICK
 from bench.plan import ROUTES
 from bench.results import Results
+from bench.scenarios import live_beside_bulk
 from bench.systems import Direct, Product, Single
 from cli.servers.kept import Kept
 from cli.servers.places import Say
@@ -33,7 +34,7 @@ from tests.integration.ledger_driver import Ledger, transfer
 from tests.integration.processes import Broker, consuming, producing
 from tests.servers import Servers
 
-TINY = replace(QUICK, wallets=20, warm_up_s=1, rates=(200,), rate_s=2)
+TINY = replace(QUICK, wallets=20, warm_up_s=1, rates=(200,), rate_s=2, bulk_lines=3_000)
 
 
 async def test_a_tiny_run_leaves_figures_and_a_report(
@@ -49,11 +50,14 @@ async def test_a_tiny_run_leaves_figures_and_a_report(
 
     monkeypatch.setattr(run, "throwaway", remembered)
     figures = tmp_path / "figures.json"
-    order = run.Order(TINY, 5, tmp_path / "report.md", figures, ("due diligence",))
-    results = await run.carry_out(order, print)
+    order = run.Order(
+        TINY, 5, tmp_path / "report.md", figures, ("due diligence", "bulk", "live beside bulk")
+    )
+    told: list[str] = []
+    results = await run.carry_out(order, told.append)
 
     assert not results.problems
-    (arrivals,) = results.arrivals
+    alone, beside, arrivals = results.arrivals
     assert arrivals.answers == TINY.rates[0] * TINY.rate_s
     assert set(arrivals.routes) == set(ROUTES)
     assert set(arrivals.statuses) == {"200", "201"}
@@ -67,15 +71,39 @@ async def test_a_tiny_run_leaves_figures_and_a_report(
         "rabbitmq",
         "load generator",
     }
-    assert [audit.broken for audit in results.audits] == [[]]
+    assert_files_were_measured(results, told)
+    assert [alone.case, beside.case] == ["no file", "beside a file"]
+    assert alone.answers == beside.answers == live_beside_bulk.PER_S * TINY.rate_s
+    assert [(audit.scenario, audit.broken) for audit in results.audits] == [
+        ("bulk", []),
+        ("live beside bulk", []),
+        ("due diligence", []),
+    ]
     assert results.settings["synchronous_commit"] == "on"
     assert "| due diligence | 200 | 2 | all |" in order.report.read_text()
     assert (tmp_path / "report-due-diligence.svg").exists()
     read = msgspec.json.decode(figures.read_bytes(), type=Results)
     assert read.arrivals == results.arrivals
+    assert read.files == results.files
     (folder,) = folders
     assert not folder.exists()
     assert not using(folder)
+
+
+def assert_files_were_measured(results: Results, told: Sequence[str]) -> None:
+    """One all the way beside the ceiling of its rows, and one that payments ran beside."""
+    (file,), (beside,) = results.files, results.besides
+    assert (file.lines, file.problem) == (TINY.bulk_lines, "")
+    assert min(file.accepting_s, file.draining_s, file.results_s) > 0
+    assert {"gateway", "bulk", "consumer"} <= {part.split("-")[0] for part in file.peak_mib}
+    assert beside.lines > 0
+    (ceiling,) = results.limits
+    # Of the very rows: its wallets' funds, the probe and the file that warmed it up are with it.
+    assert (ceiling.scenario, ceiling.transfers > file.lines) == ("bulk", True)
+    measured = {row.figure: row.measured for row in aims.rows(results)}
+    for figure in ("bulk: file", "live p99"):
+        assert [m != "not measured" for f, m in measured.items() if f.startswith(figure)] == [True]
+    assert any(line.startswith("  accepted after") for line in told)
 
 
 def using(folder: Path) -> list[str]:

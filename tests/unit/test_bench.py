@@ -8,12 +8,13 @@ import os
 import re
 import shutil
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from bench import programs
+from bench.bulk_file import Words, counted, make
 from bench.latency import Latency, latency_of, percentile
 from bench.load import Wrk
 from bench.open_loop import Record, finished, records_of
@@ -153,6 +154,33 @@ def test_failures_are_those_that_the_load_generator_counts() -> None:
     wrk = Wrk(10, 1_000_000, 1, 2, 3, 4, 5, 100, 200, 300, 400, 500, 150.0)
     assert wrk.failures == {"connect": 1, "read": 2, "write": 3, "status": 4, "timeout": 5}
     assert wrk.latency == Latency(0.1, 0.2, 0.3, 0.4, 0.5, 0.15)
+
+
+def test_the_same_seed_makes_the_same_file_and_another_one_other_keys(tmp_path: Path) -> None:
+    made = [make(tmp_path / f"{n}.csv", WALLETS, 500, seed) for n, seed in enumerate((7, 7, 8))]
+    first, again, other = (one.path.read_text().splitlines() for one in made)
+    assert first == again
+    header, *lines = [line.split(",") for line in first]
+    assert header == ["fromWalletId", "toWalletId", "amount", "externalUniqueId"]
+    assert len(lines) == made[0].lines == 500
+    assert made[0].size == made[0].path.stat().st_size
+    assert all(source != target for source, target, *_ in lines)
+    keys = {line[-1] for line in lines}
+    assert len(keys) == 500
+    assert not keys & {line.split(",")[-1] for line in other}
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+async def test_results_are_counted_however_they_are_cut(size: int) -> None:
+    rows = (b"line,externalUniqueId,status,transferId,code,detail", b"1,key-1,POSTED,t1,,",
+            b"2,key-2,REJECTED,,insufficient-funds,", b"3,key-3,POSTED,t3,,")  # fmt: skip
+    text = b"".join(row + b"\r\n" for row in rows)
+
+    async def parts() -> AsyncIterator[bytes]:
+        for start in range(0, len(text), size):
+            yield text[start : start + size]
+
+    assert await counted(parts()) == Words(lines=3, posted=2)
 
 
 def test_processor_time_is_of_the_time_between() -> None:

@@ -6,11 +6,21 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench import aims, report
+from bench import aims, drawn, report
 from bench.effort import FULL, QUICK
 from bench.latency import Latency
 from bench.plots import Plot, nice, svg
-from bench.results import Arrivals, Audit, Load, Memory, Results
+from bench.results import (
+    Arrivals,
+    Audit,
+    FileBeside,
+    FileRun,
+    FileSample,
+    Limit,
+    Load,
+    Memory,
+    Results,
+)
 from bench.scenarios import SCENARIOS
 from bench.scenarios.due_diligence import HELD
 
@@ -59,7 +69,6 @@ def verdicts(results: Results) -> dict[str, tuple[str, str]]:
 
 def test_without_figures_every_row_is_open() -> None:
     assert {verdict for _, verdict in verdicts(empty()).values()} == {""}
-    assert verdicts(empty())["bulk"][0] == "bulk: own issue"
 
 
 def test_throughput_is_the_median_of_valid_rounds() -> None:
@@ -97,6 +106,86 @@ def test_growth_only_counts_at_its_full_size(largest: str, expected: tuple[str, 
         load("product", 950, scenario="growth", case=largest),
     ]
     assert verdicts(results)["throughput kept at ten times the history"] == expected
+
+
+def file_run(lines: int, problem: str = "") -> FileRun:
+    samples = [FileSample(1.0, 10, {"bulk": 60.0}), FileSample(2.0, lines, {"bulk": 55.0})]
+    phases = (0.5, 3.0, 0.5)
+    taken = {"bulk": 0.4, "postgresql": 0.9}
+    return FileRun(
+        "bulk", "product", "", f"{lines} lines", lines, 2.0, *phases, samples, taken, problem
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem", "expected"),
+    [
+        (80_000, "", ("0.50 (20,000/s ÷ 40,000/s)", "aim")),
+        (32_000, "", ("0.20 (8,000/s ÷ 40,000/s)", "must")),
+        (16_000, "", ("0.10 (4,000/s ÷ 40,000/s)", "missed")),
+        (80_000, "79999 of 80000 lines were posted", ("not measured", "")),
+    ],
+)
+def test_a_file_is_compared_end_to_end_with_the_ceiling_of_its_own_rows(
+    lines: int, problem: str, expected: tuple[str, str]
+) -> None:
+    results = empty()
+    results.files = [file_run(lines, problem)]
+    results.limits = [
+        Limit("bulk", "INSERT … SELECT", lines, 1.0, rate) for rate in (39_000, 40_000, 50_000)
+    ]
+    # Of other rows, and not the statement that is meant.
+    results.limits.append(Limit("limit", "INSERT … SELECT", 5, 1.0, 1e9))
+    results.limits.append(Limit("limit", "pgbench, 1 clients", 5, 1.0, 1.0))
+    (found,) = (f for figure, f in verdicts(results).items() if figure.startswith("bulk: file"))
+    assert found == expected
+    assert bool(results.problems) == bool(problem)
+
+
+def payments(case: str, p99_ms: float, problem: str = "") -> Arrivals:
+    latency = Latency(1.0, 2.0, p99_ms, p99_ms + 1, p99_ms + 2, 1.0)
+    return Arrivals(
+        *("live beside bulk", "product", "", case, 200, 60, 1, {}, latency, FLAT, 1, {}, {}),
+        problem,
+    )
+
+
+@pytest.mark.parametrize(
+    ("p99_ms", "ended", "expected"),
+    [
+        (80.0, "", ("80 ms (9 ms without a file)", "aim")),
+        (99.9, "", ("100 ms (9 ms without a file)", "must")),
+        (100.0, "", ("100 ms (9 ms without a file)", "missed")),
+        (50.0, "the file was DONE before the payments", ("not measured", "")),
+    ],
+)
+def test_payments_are_only_beside_a_file_that_is_there(
+    p99_ms: float, ended: str, expected: tuple[str, str]
+) -> None:
+    results = empty()
+    results.arrivals = [payments("no file", 9.0), payments("beside a file", p99_ms)]
+    results.besides = [
+        FileBeside("live beside bulk", "product", "beside a file", 60, 60_000, ended)
+    ]
+    assert verdicts(results)["live p99 at 200/s beside bulk"] == expected
+    assert bool(results.problems) == bool(ended)
+
+
+def test_the_report_tells_a_file_phase_by_phase() -> None:
+    results = empty()
+    results.files = [file_run(80_000)]
+    results.arrivals = [payments("no file", 9.0), payments("beside a file", 50.0)]
+    results.besides = [FileBeside("live beside bulk", "product", "beside a file", 60, 60_000, "")]
+    told = report.text(results, {})
+    assert "| 80000 lines | accepting | 0.50 | 160,000 | 4.0 |" in told
+    assert "| 80000 lines | draining | 3.00 | 26,667 |  |" in told
+    assert "| 80000 lines | results | 0.50 | 160,000 |  |" in told
+    assert "| 80000 lines | end to end | 4.00 | 20,000 |  |" in told
+    assert "| 80000 lines | bulk | 60 | 0.40 |" in told
+    assert "| 80000 lines | postgresql |  | 0.90 |" in told
+    assert "| no file | 200 | 1.0 | 9.0 | 10.0 | 11.0 |  |" in told
+    assert "| beside a file | 200 | 1.0 | 50.0 | 51.0 | 52.0 | 1,000 |" in told
+    assert {"bulk", "bulk-memory", "beside-bulk"} <= drawn.plots(results).keys()
 
 
 DUE = "due diligence: highest rate of mixed calls with p99.9 < 100 ms for 10 minutes"
