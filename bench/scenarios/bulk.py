@@ -69,7 +69,7 @@ async def _measured(bench: Workbench, system: Running, lines: int) -> FileRun:
         results_s=read_s - drained_s,
         samples=samples,
         cores=cores,
-        problem=_problem(made, document, words),
+        problem=problem_of(made, document, words),
     )
     bench.say(
         f"  accepting {done.accepted_per_s:,.0f}/s, draining {done.drained_per_s:,.0f}/s,"
@@ -103,7 +103,7 @@ async def _sampled(system: Running, job: Job) -> AsyncIterator[list[FileSample]]
     await take()
 
 
-def _problem(made: Made, document: Document, words: Words) -> str:
+def problem_of(made: Made, document: Document, words: Words) -> str:
     """Why the figures are worth nothing: a line that is not posted was quicker than one that is."""
     if document["status"] != "DONE":
         return f"the file is {document['status']}: {document['reason']}"

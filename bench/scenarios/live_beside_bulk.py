@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
-from bench.bulk_file import Job, make
+from bench.bulk_file import Document, Job, make
 from bench.effort import Effort
 from bench.plan import TRANSFERS
 from bench.results import FileBeside
@@ -46,9 +46,7 @@ async def run(bench: Workbench) -> None:
             taken_s = time.monotonic() - started_s
             lines = await installation.decided() - decided - _payments(effort)
             document = await job.document()
-        # A file that was not there to the end was not beside all of the payments.
-        running_still = document["status"] == "RUNNING"
-        problem = "" if running_still else f"the file was {document['status']} before the payments"
+        problem = problem_of(document)
         beside = FileBeside(NAME, system.system.name, BESIDE, taken_s, lines, problem)
         bench.results.besides.append(beside)
         bench.say(f"  the file meanwhile: {beside.rate_per_s:,.0f} lines/s {problem}".rstrip())
@@ -66,7 +64,14 @@ async def _file(bench: Workbench, system: Running) -> AsyncIterator[Job]:
     await job.hand_in()
     await job.begun()
     yield job
+    bench.say("  cancelling the file")
     await job.cancel()
+
+
+def problem_of(document: Document) -> str:
+    """Why a file that stands so after the payments was not beside all of them, or nothing."""
+    status = document["status"]
+    return "" if status == "RUNNING" else f"the file was {status} before the payments ended"
 
 
 def _payments(effort: Effort) -> int:

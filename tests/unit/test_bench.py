@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from bench import programs
-from bench.bulk_file import Words, counted, make
+from bench.bulk_file import Made, Words, counted, make
 from bench.latency import Latency, latency_of, percentile
 from bench.load import Wrk
 from bench.open_loop import Record, finished, records_of
 from bench.plan import MIXED, READS, ROUTES, Planner, encoded
 from bench.processor import Spent, spent
 from bench.results import unexpected
+from bench.scenarios import bulk, live_beside_bulk
 from cli.servers import install
 from cli.servers.failures import ServerUnavailable
 from cli.servers.kept import Kept
@@ -168,6 +169,34 @@ def test_the_same_seed_makes_the_same_file_and_another_one_other_keys(tmp_path: 
     keys = {line[-1] for line in lines}
     assert len(keys) == 500
     assert not keys & {line.split(",")[-1] for line in other}
+
+
+@pytest.mark.parametrize(
+    ("document", "words", "expected"),
+    [
+        ({"status": "DONE", "posted": 5}, Words(5, 5), ""),
+        ({"status": "DONE", "posted": 4}, Words(5, 5), "4 of 5 lines were posted"),
+        (
+            {"status": "DONE", "posted": 5},
+            Words(4, 3),
+            "4 lines of results, 3 of them posted",
+        ),
+        (
+            {"status": "FAILED", "posted": 0, "reason": "no header"},
+            Words(0, 0),
+            "the file is FAILED: no header",
+        ),
+    ],
+)
+def test_a_file_whose_lines_are_not_all_posted_is_invalid(
+    document: Mapping[str, object], words: Words, expected: str
+) -> None:
+    assert bulk.problem_of(Made(Path(), lines=5, size=1), dict(document), words) == expected
+
+
+def test_a_file_that_ended_before_the_payments_was_not_beside_them() -> None:
+    assert live_beside_bulk.problem_of({"status": "RUNNING"}) == ""
+    assert "DONE before" in live_beside_bulk.problem_of({"status": "DONE"})
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
