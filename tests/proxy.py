@@ -16,11 +16,13 @@ from enum import Enum, auto
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-#: What PostgreSQL is sent at the end of a transaction, and the method ids of AMQP's ``basic.ack``
-#: and ``basic.publish``. An ack is a consumer's on its way to the broker, a confirm coming from it.
+#: What PostgreSQL is sent at the end of a transaction, and the method ids of AMQP's ``basic.ack``,
+#: ``basic.publish`` and ``basic.deliver``. An ack is a consumer's on its way to the broker, a
+#: confirm coming from it.
 COMMIT: Final = b"COMMIT\x00"
 BASIC_ACK: Final = bytes((0, 60, 0, 80))
 BASIC_PUBLISH: Final = bytes((0, 60, 0, 40))
+BASIC_DELIVER: Final = bytes((0, 60, 0, 60))
 
 
 class Way(Enum):

@@ -15,12 +15,10 @@ from tests.proxy import BASIC_ACK, BASIC_PUBLISH, COMMIT, Proxy, Then, Trap, Way
 
 #: A partition's first owner.
 NOBODY = dict.fromkeys(ALL, 0)
+MOMENTS = ("before COMMIT", "COMMIT unheard", "between COMMIT and reply", "between reply and ack")
 
 
-@pytest.mark.parametrize(
-    "moment",
-    ["before COMMIT", "COMMIT unheard", "between COMMIT and reply", "between reply and ack"],
-)
+@pytest.mark.parametrize("moment", MOMENTS)
 async def test_killed(database: Database, broker: Broker, moment: str) -> None:
     """SIGKILL exactly there. The message was not acked and comes again; what the books have is
     only answered. The caller hears once, and the payment is made once."""
@@ -29,7 +27,7 @@ async def test_killed(database: Database, broker: Broker, moment: str) -> None:
         paying(database, broker, consumed=False) as payments,
     ):
         await taken_over(database, NOBODY, ALL)
-        trap = _trap(first.to_books, first.to_broker, moment)
+        trap = trap_at(first.to_books, first.to_broker, moment)
         asking = asyncio.create_task(payments.pay("killed-01", wait_s=25))
         await until(trap.sprung.is_set)
         await first.kill()
@@ -41,7 +39,8 @@ async def test_killed(database: Database, broker: Broker, moment: str) -> None:
             assert set((await payments.settled()).values()) == {"APPLIED"}
 
 
-def _trap(to_books: Proxy, to_broker: Proxy, moment: str) -> Trap:
+def trap_at(to_books: Proxy, to_broker: Proxy, moment: str) -> Trap:
+    """Holds a consumer at this moment of its work."""
     match moment:
         case "before COMMIT":
             return to_books.trap(Way.TO_SERVER, COMMIT, Then.HOLD)
