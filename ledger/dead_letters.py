@@ -14,7 +14,7 @@ import uuid_utils.compat
 from ledger import lookup
 from ledger.commands import Submission
 from ledger.database import Queries
-from ledger.outcomes import Outcome
+from ledger.outcomes import DeadLetterDiscarded, Outcome
 from ledger.rejections import Code, Rejection
 from ledger.sql import DEAD_LETTERS as SQL
 
@@ -131,6 +131,18 @@ async def reasons(connection: Queries, limit: int, *, before: UUID = LAST_ID) ->
     """The letters by their reason, by the newest letter of each."""
     rows = await connection.fetch(SQL.reasons, before, limit)
     return [Reason(*(row[name] for name in Reason._fields)) for row in rows]
+
+
+async def last_word(connection: Queries, outcome: Outcome) -> Outcome:
+    """The outcome itself; of a command that was parked, that of the replay which decided it since,
+    through however many letters. A discarded letter leaves the word that there was."""
+    while isinstance(outcome.result, Rejection) and outcome.result.code is Code.INTERNAL:
+        resolved_by = await connection.fetchval(SQL.resolved_by, outcome.result.dead_letter_id)
+        later = await lookup.outcomes(connection, [resolved_by] if resolved_by else [])
+        if resolved_by not in later or isinstance(later[resolved_by].result, DeadLetterDiscarded):
+            break
+        outcome = later[resolved_by]
+    return outcome
 
 
 def submission_of(letter: DeadLetter) -> Submission | None:

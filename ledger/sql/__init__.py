@@ -123,6 +123,8 @@ class Batches(_Statements):
     finish_lot: str
     done_until: str
     results: str
+    parked: str
+    amend: str
     currencies: str
     stale_uploads: str
     leftovers: str
@@ -141,6 +143,7 @@ class Keys(_Statements):
 class DeadLetters(_Statements):
     park: str
     list: str
+    resolved_by: str
     show: str
     reasons: str
 

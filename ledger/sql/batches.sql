@@ -266,6 +266,32 @@ SELECT lot, last_line, results FROM batch_lots
    AND ($3::integer IS NULL OR lot < $3::integer)
  ORDER BY lot
  LIMIT $4::integer
+-- name: parked
+-- Files that were to be posted whole and ended with one refusal of all their lines: perhaps their
+-- command was parked, and is replayed one day.
+SELECT b.batch_id
+  FROM batches b
+  JOIN batch_lots l ON l.batch_id = b.batch_id AND l.lot = 0
+ WHERE b.atomic AND NOT b.dry_run AND b.status = 'DONE' AND l.rejected = l.lines
+
+-- name: amend
+-- Other last words on all lines of such a file, at once, because the replay has decided them.
+-- $1 text batch id, $2 text reason, $3 integer[] lots, $4 bytea[] results, $5 posted, $6 rejected,
+-- $7 expired, $8 cancelled (integer[]), $9/$10 text[] posted and rejected amounts as JSON
+WITH ended AS (
+    UPDATE batches SET reason = $2::text
+     WHERE batch_id = $1::text AND status = 'DONE' AND atomic
+ RETURNING batch_id
+)
+UPDATE batch_lots
+   SET results = a.results, posted = a.posted, rejected = a.rejected, expired = a.expired,
+       cancelled = a.cancelled, posted_minor = a.posted_minor::jsonb,
+       rejected_minor = a.rejected_minor::jsonb
+  FROM ended, unnest($3::integer[], $4::bytea[], $5::integer[], $6::integer[], $7::integer[],
+                     $8::integer[], $9::text[], $10::text[])
+           AS a (lot, results, posted, rejected, expired, cancelled, posted_minor, rejected_minor)
+ WHERE batch_lots.batch_id = ended.batch_id AND batch_lots.lot = a.lot
+
 
 -- name: currencies
 -- $1 uuid[] wallet ids

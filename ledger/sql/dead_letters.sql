@@ -37,6 +37,11 @@ SELECT d.dead_letter_id, d.layout, d.partition, d.created, d.reason, d.command_i
   LEFT JOIN api_keys k ON k.key_id = o.actor
  WHERE d.dead_letter_id = $1::uuid
 
+-- name: resolved_by
+-- The command that dealt with a dead letter.
+-- $1 uuid dead letter id
+SELECT command_id FROM dead_letter_resolutions WHERE dead_letter_id = $1::uuid
+
 -- name: reasons
 -- How many letters each reason has, by the newest letter of each.
 -- $1 uuid before this id, $2 integer limit

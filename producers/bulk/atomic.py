@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from ledger import batches
+from ledger import batches, dead_letters
 from ledger.batches import Batch, Lot, Wish
 from ledger.commands import PostStagedBatch, Submission
 from ledger.deployment import Layout
@@ -35,11 +36,7 @@ async def run_atomically(
     Its lots are marked before its command is sent: from then on it may be on its way, and only its
     outcome can say what became of it. Raises ``LeaseLost``.
     """
-    rows = await services.queries.fetch(SQL.bodies, batch.batch_id)
-    # As if nothing of them had been sent: lines have no commands of their own here.
-    opened = await Opener(services, batch, deadline).open(
-        [Lot(row["lot"], row["body"], None) for row in rows]
-    )
+    rows, opened = await opened_whole(services, batch, deadline)
     lines = [line for lot in opened for line in lot.lines]
     flawed = next((line for line in lines if line.command is None), None)
     followed, reason = Wish.RUN, None
@@ -50,7 +47,7 @@ async def run_atomically(
         command = PostStagedBatch(
             batch.batch_id, digest_of(row["body"] for row in rows), len(lines)
         )
-        whole = _Whole(services, batch, deadline, command)
+        whole = Whole(services, batch, deadline, command)
         outcome = await whole.found()
         if outcome is None and not any(row["layout"] for row in rows):
             current = await batches.get(services.queries, batch.batch_id)
@@ -69,11 +66,23 @@ async def run_atomically(
                 numbers,
                 services.layout.number,
             )
-            results, reason = _results(lines, outcome or await whole.decided())
+            decided = outcome or await whole.decided()
+            word = await dead_letters.last_word(services.queries, decided)
+            results, reason = results_of(lines, word)
     else:
         results = []
     await _keep(services, batch, opened, results)
     return followed, reason
+
+
+async def opened_whole(
+    services: Services, batch: Batch, deadline: datetime
+) -> tuple[Sequence[Any], list[OpenLot]]:
+    """All lots of the file, as they are kept and as they are read. As if nothing of them had been
+    sent: lines have no commands of their own here."""
+    rows = await services.queries.fetch(SQL.bodies, batch.batch_id)
+    lots = [Lot(row["lot"], row["body"], None) for row in rows]
+    return rows, await Opener(services, batch, deadline).open(lots)
 
 
 async def _keep(
@@ -95,7 +104,10 @@ async def _keep(
         )
 
 
-def _results(lines: list[StagedLine], outcome: Outcome) -> tuple[list[LineResult], str | None]:
+def results_of(
+    lines: Sequence[StagedLine], outcome: Outcome
+) -> tuple[list[LineResult], str | None]:
+    """The lines' last words, and the file's reason where it was refused."""
     match outcome.result:
         case TransferGroupPosted(transfers=transfers):
             posted = [
@@ -118,7 +130,7 @@ def _results(lines: list[StagedLine], outcome: Outcome) -> tuple[list[LineResult
             raise TypeError(f"a file cannot come to {type(outcome.result).__name__}")
 
 
-class _Whole:
+class Whole:
     """The one command, in as many attempts as the partitions change while it is on its way."""
 
     def __init__(

@@ -114,7 +114,7 @@ class File:
         await self._carry_out(batch)
 
     async def _carry_out(self, batch: Batch) -> None:
-        deadline = _deadline(batch)
+        deadline = deadline_of(batch)
         if batch.order.dry_run:
             followed, reason = await estimate(self._services, batch, self._stopped), None
         elif batch.order.atomic:
@@ -141,7 +141,7 @@ class File:
         _log.info("bulk.finished", batch_id=self._batch_id, status=status.value)
 
 
-def _deadline(batch: Batch) -> datetime:
+def deadline_of(batch: Batch) -> datetime:
     """Fixed when the file was handed in: its commands' ids carry it."""
     latest = batch.created + LONGEST_DEADLINE - timedelta(seconds=1)
     return whole_milliseconds(min(batch.order.not_after or latest, latest))

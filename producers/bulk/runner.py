@@ -20,6 +20,7 @@ from ledger.sql import BATCHES as SQL
 from producers.bulk.file import DATABASE_ERRORS, File
 from producers.bulk.lanes import Broker, Lanes
 from producers.bulk.opening import Services
+from producers.bulk.replayed import Replays
 from producers.clock import DatabaseClock
 from producers.intake import Intake
 from producers.replies import ReplyQueue
@@ -32,6 +33,7 @@ _OWN_CONNECTIONS: Final = 2
 _LOOK_EVERY_S: Final = 0.25
 _RENEW_EVERY_S: Final = 1.0
 _TIDY_EVERY_S: Final = 60.0
+_FOLLOW_EVERY_S: Final = 5.0
 _RETRY_S: Final = 1.0
 _DRAIN_S: Final = 6.0
 
@@ -85,6 +87,7 @@ class Bulk:
             for part in (
                 *(clock.run(), intake.run(), replies.run()),
                 *(self._work(pool, services), self._renew(own), self._tidy(pool)),
+                self._follow_replays(pool, services),
             )
         ]
         stopping = asyncio.ensure_future(self._stopping.wait())
@@ -163,6 +166,15 @@ class Bulk:
             wishes = {row["batch_id"]: Wish(row["wish"]) for row in rows}
             for batch_id, file in working.items():
                 file.wish(wishes.get(batch_id, Wish.PAUSE))
+
+    async def _follow_replays(self, pool: asyncpg.Pool[Any], services: Services) -> None:
+        replays = Replays(pool, services)
+        while True:
+            try:
+                await replays.follow()
+            except DATABASE_ERRORS as error:
+                _log.warning("bulk.replays_not_followed", error=repr(error))
+            await asyncio.sleep(_FOLLOW_EVERY_S)
 
     async def _tidy(self, pool: asyncpg.Pool[Any]) -> None:
         """Uploads that nobody goes on with, bytes of what has ended, results that are too old."""

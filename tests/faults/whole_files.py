@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ledger.database import connect_owner
+from ledger.batches import Format, Kind, Order
+from ledger.database import connect_owner, uploader_pool
+from producers.bulk.handing_in import hand_in as producers_hand_in
 from tests.databases import Database
 from tests.faults.processes import Process, started
 from tests.integration.bulk_jobs import Jobs, csv_of
@@ -37,6 +39,21 @@ def file_of(batch_id: str, lines: int = LINES) -> bytes:
 async def hand_in(job: Jobs, *batch_ids: str, lines: int = LINES) -> None:
     for batch_id in batch_ids:
         await job.submit(file_of(batch_id, lines), batchId=batch_id, atomic="true")
+
+
+async def hand_in_beside(database: Database, *batch_ids: str) -> None:
+    """The same without a gateway."""
+    order = Order(Kind.TRANSFERS, Format.CSV, "identity", atomic=True)
+
+    async def whole(batch_id: str) -> AsyncIterator[bytes]:
+        yield file_of(batch_id)
+
+    pool = await uploader_pool(database.uploader, size=1)
+    try:
+        for batch_id in batch_ids:
+            await producers_hand_in(pool, batch_id, "test", order, whole(batch_id))
+    finally:
+        await pool.close()
 
 
 async def assert_ended(job: Jobs, database: Database, *batch_ids: str, lines: int = LINES) -> None:
