@@ -60,10 +60,12 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The place of bulk files, and the largest one that is taken, in bytes."""
+    """The place of bulk files; in bytes the largest one that is taken, and what all of them may
+    take while they arrive."""
 
     store: Books
     most_bytes: int
+    most_staged: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,12 @@ class Machinery:
 
     @classmethod
     async def connect(
-        cls, reader_dsn: str, amqp_url: str, uploader_dsn: str | None, most_bytes: int
+        cls,
+        reader_dsn: str,
+        amqp_url: str,
+        uploader_dsn: str | None,
+        most_bytes: int,
+        most_staged: int,
     ) -> Machinery:
         """Waits for the books as long as it takes. Raises ``SchemaOutdated`` or ``NotPrepared``
         where they are there and not ours."""
@@ -91,7 +96,7 @@ class Machinery:
                 if uploader_dsn is not None:
                     # Connected when the first file comes: no other call is to depend on it.
                     pool = await uploader_pool(uploader_dsn, size=_FILE_CONNECTIONS)
-                    files = Files(Books(pool), most_bytes)
+                    files = Files(Books(pool), most_bytes, most_staged)
                 return cls(deployment, amqp_url, own, reading, files)
 
     def services(self) -> Services:

@@ -36,6 +36,7 @@ class Gateway:
         self._reader_dsn, self._amqp_url = settings.reader_dsn, settings.gateway_amqp_url
         self._uploader_dsn = settings.uploader_dsn if settings.takes_files else None
         self._most_bytes = settings.bulk_max_bytes
+        self._most_staged = settings.bulk_max_total_bytes
         self._exposition = Exposition(metrics_folder)
         self._backend = Backend()
         self._ring = KeyRing()
@@ -112,7 +113,11 @@ class Gateway:
 
     async def _work(self) -> None:
         self._machinery = await Machinery.connect(
-            self._reader_dsn, self._amqp_url, self._uploader_dsn, self._most_bytes
+            self._reader_dsn,
+            self._amqp_url,
+            self._uploader_dsn,
+            self._most_bytes,
+            self._most_staged,
         )
         self._backend.connect(self._machinery.services())
         try:

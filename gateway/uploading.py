@@ -19,21 +19,25 @@ from gateway.call import Call
 from gateway.problems import DATABASE_AWAY, GatewayCode, Refusal
 from ledger import batches
 from ledger.batches import Batch, Status
+from ledger.rejections import Code
 from ledger.sql import BATCHES as SQL
 
 #: A row of an upload.
 _PIECE: Final = 1024 * 1024
 _STORE_LIMIT_S: Final = 30.0
 _LAST_PIECE_S: Final = 2.0
+#: Files are read within seconds, those that ended unread are tidied within a minute.
+_ROOM_AFTER_S: Final = 30
 
 
 async def receive(call: Call, files: Files, batch: Batch, offset: int) -> None:
     """Take the request's body as the file's bytes from ``offset`` on, to its end.
 
-    Raises ``Refusal`` where it is too large, not the file that was begun, or where somebody else
-    uploads it at the same time.
+    Raises ``Refusal`` where it is too large, not the file that was begun, where somebody else
+    uploads it at the same time, or while other files take all the room that there is.
     """
     _require_size(call, files, offset)
+    await _require_room(call, files, batch, offset)
     upload = _Upload(files, batch.batch_id, offset)
     await upload.catch_up(offset)
     if offset == 0 and batch.received_bytes:
@@ -121,9 +125,11 @@ class _Upload:
 
     async def _store(self, piece: bytes) -> None:
         async with asyncio.timeout(_STORE_LIMIT_S):
-            stored = await batches.append(self._files.store, self._batch_id, self._position, piece)
+            stored = await batches.append(
+                self._files.store, self._batch_id, self._position, piece, self._files.most_staged
+            )
         if not stored:
-            raise await self._moved_on()
+            raise await self._not_stored()
         self._advance(piece)
 
     async def _compare(self, *, final: bool) -> None:
@@ -155,6 +161,13 @@ class _Upload:
             raise await self._moved_on()
         return piece
 
+    async def _not_stored(self) -> Refusal:
+        batch = await batches.get(self._files.store, self._batch_id)
+        stands = (Status.RECEIVING, self._position)
+        if batch is not None and (batch.status, batch.received_bytes) == stands:
+            return _no_room(batch)
+        return await self._moved_on()
+
     async def _moved_on(self, why: str = "") -> Refusal:
         batch = await batches.get(self._files.store, self._batch_id)
         if batch is None:
@@ -164,11 +177,36 @@ class _Upload:
         return conflict(batch, why or "the upload stands elsewhere: somebody else continues it")
 
 
+async def _require_room(call: Call, files: Files, batch: Batch, offset: int) -> None:
+    """Refuse what could not be kept to its end, before any of it is. Where the caller does not say
+    how much it is, it is found out on the way."""
+    announced = _announced(call)
+    if announced is not None:
+        missing = offset + announced - batch.received_bytes
+        staged = await files.store.fetchval(SQL.staged)
+        if missing > 0 and staged + missing > files.most_staged:
+            raise _no_room(batch)
+
+
+def _no_room(batch: Batch) -> Refusal:
+    return Refusal(
+        Code.UNAVAILABLE,
+        "other files that are arriving take all the room there is: go on with this one when they"
+        " have been read",
+        headers=[offset_header(batch)],
+        retry_after_s=_ROOM_AFTER_S,
+    )
+
+
 def _require_size(call: Call, files: Files, offset: int) -> None:
-    announced = call.field(b"content-length")
-    known = announced is not None and announced.isdigit()
-    if known and offset + int((announced or b"")[:20]) > files.most_bytes:
+    announced = _announced(call)
+    if announced is not None and offset + announced > files.most_bytes:
         raise _too_large(files.most_bytes)
+
+
+def _announced(call: Call) -> int | None:
+    value = call.field(b"content-length")
+    return int(value[:20]) if value is not None and value.isdigit() else None
 
 
 def _too_large(most_bytes: int) -> Refusal:

@@ -161,9 +161,12 @@ async def progress(connection: Queries, batch_id: str) -> Progress:
     return Progress(posted, rejected, invalid, expired, cancelled, sums["posted"], sums["rejected"])
 
 
-async def append(connection: Queries, batch_id: str, position: int, piece: bytes) -> bool:
-    """Keep the next piece of an upload; False where the upload does not stand at ``position``."""
-    return await connection.fetchval(SQL.append, batch_id, position, piece) is not None
+async def append(
+    connection: Queries, batch_id: str, position: int, piece: bytes, most_staged: int
+) -> bool:
+    """Keep the next piece of an upload; False where the upload does not stand at ``position``, or
+    where all uploads together would have more than ``most_staged`` bytes."""
+    return await connection.fetchval(SQL.append, batch_id, position, piece, most_staged) is not None
 
 
 async def wish(connection: Queries, batch_id: str, wanted: Wish) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "SOV_"
+#: Five of the largest files, and as much disk as a database server always ought to have free.
+MOST_STAGED: Final = 20 * 1024**3
 
 
 class Settings(BaseSettings):
@@ -81,6 +83,11 @@ class Settings(BaseSettings):
         4 * 1024**3, description="largest bulk file, as sent and unpacked, in bytes"
     )
 
+    bulk_max_total_bytes: Annotated[int, Field(ge=1)] = Field(
+        MOST_STAGED,
+        description="what all bulk files together may take while they arrive, as sent, in bytes",
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="lowest level that is logged"
     )
@@ -92,6 +99,8 @@ class Settings(BaseSettings):
             raise ValueError("SOV_TLS_CERT and SOV_TLS_KEY belong together: set both or neither")
         if self.consumer_slot >= self.consumer_slots:
             raise ValueError("SOV_CONSUMER_SLOT must be smaller than SOV_CONSUMER_SLOTS")
+        if self.bulk_max_total_bytes < self.bulk_max_bytes:
+            raise ValueError("SOV_BULK_MAX_TOTAL_BYTES is smaller than SOV_BULK_MAX_BYTES")
         return self
 
     @property

@@ -102,6 +102,7 @@ class Batches(_Statements):
     progress: str
     amounts: str
     append: str
+    staged: str
     arrived: str
     piece: str
     wish: str
@@ -122,9 +123,9 @@ class Batches(_Statements):
     send_lots: str
     finish_lot: str
     done_until: str
-    results: str
     parked: str
     amend: str
+    results: str
     currencies: str
     stale_uploads: str
     leftovers: str
@@ -142,8 +143,8 @@ class Keys(_Statements):
 @dataclasses.dataclass(frozen=True, slots=True)
 class DeadLetters(_Statements):
     park: str
-    list: str
     resolved_by: str
+    list: str
     show: str
     reasons: str
 

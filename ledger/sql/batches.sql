@@ -55,17 +55,33 @@ SELECT s.which, s.currency, sum(s.minor)::numeric AS minor
  GROUP BY s.which, s.currency
 
 -- name: append
--- The next piece of an upload, only where it really is the next: of two uploaders one is told so.
--- $1 text batch id, $2 bigint position, $3 bytea bytes
+-- The next piece of an upload, only where it really is the next (of two uploaders one is told so),
+-- and only while all uploads together have room for it. Pieces that are written at the same moment
+-- do not see each other: their sum may go beyond by as many of them.
+-- $1 text batch id, $2 bigint position, $3 bytea bytes, $4 bigint most bytes of all uploads
 WITH moved AS (
     UPDATE batches
        SET received_bytes = received_bytes + length($3::bytea), touched = clock_timestamp()
      WHERE batch_id = $1::text AND received_bytes = $2::bigint AND status = 'RECEIVING'
+       AND length($3::bytea) <= $4::bigint
+           - (SELECT coalesce(sum(b.received_bytes), 0) FROM batches b
+               WHERE b.finished IS NULL AND NOT b.prepared)
+           - (SELECT coalesce(sum(b.received_bytes), 0) FROM batches b
+               WHERE b.finished > clock_timestamp() - interval '2 minutes' AND NOT b.prepared)
  RETURNING batch_id
 )
 INSERT INTO batch_uploads (batch_id, position, bytes)
 SELECT batch_id, $2::bigint, $3::bytea FROM moved
 RETURNING position
+
+-- name: staged
+-- How many bytes all uploads have that are kept at the moment, by what the files say: those that
+-- are not read yet, and those that ended unread so lately that perhaps they are not tidied yet.
+SELECT ((SELECT coalesce(sum(b.received_bytes), 0) FROM batches b
+          WHERE b.finished IS NULL AND NOT b.prepared)
+        + (SELECT coalesce(sum(b.received_bytes), 0) FROM batches b
+            WHERE b.finished > clock_timestamp() - interval '2 minutes'
+              AND NOT b.prepared))::bigint
 
 -- name: arrived
 -- The whole file is there.

@@ -20,6 +20,7 @@ from ledger.database import Queries
 from ledger.sql import BATCHES as SQL
 from producers.bulk.ids import BATCH_ID
 from topology.deadlines import EARLIEST_DEADLINE
+from topology.settings import MOST_STAGED
 
 _PIECE: Final = 1024 * 1024
 
@@ -28,14 +29,24 @@ class NotTheSame(Exception):
     """The id belongs to another file, or to one that has ended."""
 
 
+class NoRoom(Exception):
+    """All uploads together have as many bytes as they may: try again when files have been read."""
+
+
 async def hand_in(
-    connection: Queries, batch_id: str, actor: str, order: Order, pieces: AsyncIterator[bytes]
+    connection: Queries,
+    batch_id: str,
+    actor: str,
+    order: Order,
+    pieces: AsyncIterator[bytes],
+    *,
+    most_staged: int = MOST_STAGED,
 ) -> Batch:
     """Keep the file's bytes; answers the batch once all of them are there.
 
     May be repeated with the same bytes after it was broken off: those that are there are compared,
-    not stored twice. Raises ``NotTheSame``, ``ValueError`` for an id or a time that nobody could
-    give over HTTP either, or what the database raises.
+    not stored twice. Raises ``NotTheSame``, ``NoRoom``, ``ValueError`` for an id or a time that
+    nobody could give over HTTP either, or what the database raises.
     """
     _require_usable(batch_id, order)
     await batches.create(connection, batch_id, actor, order)
@@ -52,10 +63,9 @@ async def hand_in(
         if receiving and not await known.goes_on_with(piece[:count]):
             raise NotTheSame(f"another file was begun under {batch_id}")
         fresh = piece[count:]
-        if fresh and not await batches.append(
-            connection, batch_id, position + len(piece) - len(fresh), fresh
-        ):
-            raise NotTheSame(f"{batch_id} is longer, or somebody else hands it in")
+        start = position + len(piece) - len(fresh)
+        if fresh and not await batches.append(connection, batch_id, start, fresh, most_staged):
+            raise await _not_stored(connection, batch_id, start)
         position += len(piece)
     if receiving:
         await connection.fetchval(SQL.arrived, batch_id, position, digest.digest())
@@ -63,6 +73,14 @@ async def hand_in(
     if arrived is None or arrived.digest != digest.digest():
         raise NotTheSame(f"{batch_id} is another file")
     return arrived
+
+
+async def _not_stored(connection: Queries, batch_id: str, position: int) -> Exception:
+    batch = await batches.get(connection, batch_id)
+    stands = (Status.RECEIVING, position)
+    if batch is not None and (batch.status, batch.received_bytes) == stands:
+        return NoRoom(f"no room for {batch_id} behind its first {position} bytes")
+    return NotTheSame(f"{batch_id} is longer, or somebody else hands it in")
 
 
 class _Kept:
