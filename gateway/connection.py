@@ -24,6 +24,9 @@ HEAD_LIMIT: Final = 32 * 1024
 HEAD_FIELDS: Final = 100
 #: A request that has not arrived whole by then is not going to.
 REQUEST_LIMIT_S: Final = 15.0
+#: A file may take any time, but has to bring this much within each such limit: a byte now and then
+#: would hold its connection for ever.
+FILE_PACE: Final = 16 * 1024
 #: An answer that its caller has not taken by then is not going to be taken.
 ANSWER_LIMIT_S: Final = 15.0
 #: Twice the calls that are served at once: the others hold a request and an answer in memory each.
@@ -49,7 +52,7 @@ class Work(Protocol):
     def abort(self) -> None: ...
 
     def expect_file(self) -> None:
-        """The request's body may take any time, as long as it goes on arriving."""
+        """The request's body may take any time, as long as it goes on arriving at a pace."""
 
 
 class Connection(HttpToolsProtocol):
@@ -60,7 +63,7 @@ class Connection(HttpToolsProtocol):
     _stuck_since_s: float | None = None
     _refusal: Refusal | None = None
     _expects_file = False
-    _head_size = _head_fields = _untold = _discarded = 0
+    _head_size = _head_fields = _untold = _discarded = _brought = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -111,8 +114,9 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
         self._untold = 0
-        if self._expects_file:
-            self._waiting_since_s = time.monotonic()
+        self._brought += len(body)
+        if self._expects_file and self._brought >= FILE_PACE:
+            self._waiting_since_s, self._brought = time.monotonic(), 0
         if self.cycle is not None and self.cycle.response_complete:
             self._discarded += len(body)
             if self._discarded > _DISCARD_LIMIT:
@@ -122,7 +126,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
         self._waiting_since_s = None
         self._expects_file = False
-        self._untold = self._discarded = 0
+        self._untold = self._discarded = self._brought = 0
 
     def send_400_response(self, msg: str) -> None:
         """In place of the server's plain text."""

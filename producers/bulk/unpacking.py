@@ -20,6 +20,9 @@ else:
 #: Longest line, in characters. No line of ours comes near: metadata has 2 KiB.
 LINE_LIMIT: Final = 64 * 1024
 _PIECE: Final = 128 * 1024
+#: What is given to a library at a time. What it does not need it hands back as a copy: with a whole
+#: megabyte of tiny members each would cost a megabyte.
+_GIVEN: Final = 64 * 1024
 #: RFC 9659: what a zstd stream over HTTP may make its reader remember.
 _ZSTD_WINDOW_LOG: Final = 23
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -31,7 +34,8 @@ class Unreadable(Exception):
 
 class Unpacks(Protocol):
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """What the bytes unpack to, in pieces of bounded size. Raises ``Unreadable``."""
+        """What the bytes unpack to, in pieces of bounded size, some of them empty: each is a
+        bounded piece of work, behind which others may have their turn. Raises ``Unreadable``."""
 
     def end(self) -> None:
         """Raises ``Unreadable`` where the stream is not complete."""
@@ -60,6 +64,10 @@ class _Gzip:
         self._begun = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
+        for start in range(0, len(data), _GIVEN):
+            yield from self._unpacked(data[start : start + _GIVEN])
+
+    def _unpacked(self, data: bytes) -> Iterator[bytes]:
         more = True
         while data or more:
             if self._member.eof:
@@ -74,8 +82,7 @@ class _Gzip:
             data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
             # A full piece may have more behind it even where all input is taken.
             more = len(out) == _PIECE and not self._member.eof
-            if out:
-                yield out
+            yield out
 
     def end(self) -> None:
         if self._begun and not self._member.eof:
@@ -90,6 +97,10 @@ class _Zstd:
         self._begun = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
+        for start in range(0, len(data), _GIVEN):
+            yield from self._unpacked(data[start : start + _GIVEN])
+
+    def _unpacked(self, data: bytes) -> Iterator[bytes]:
         while True:
             if self._frame.eof:
                 if not data:
@@ -101,8 +112,7 @@ class _Zstd:
             except zstd.ZstdError as error:
                 raise Unreadable(f"is not zstd that can be read here: {error}") from None
             data = self._frame.unused_data if self._frame.eof else b""
-            if out:
-                yield out
+            yield out
             if not self._frame.eof and self._frame.needs_input:
                 return
 
@@ -128,7 +138,8 @@ class Lines:
         self._next = 1
 
     def feed(self, data: bytes) -> Iterator[tuple[int, list[str | None]]]:
-        """Stretches of whole lines, each with the number of its first. Raises ``Unreadable``."""
+        """Stretches of whole lines, each with the number of its first, some of them empty: each is
+        a bounded piece of work. Raises ``Unreadable``."""
         for piece in self._unpacker.feed(data):
             if self._bytes == 0 and piece.startswith(_UTF16):
                 raise Unreadable("is UTF-16; it has to be UTF-8")
@@ -157,6 +168,7 @@ class Lines:
         first, *rest = text.split("\n")
         if not rest:
             self._keep(first)
+            yield self._next, []
             return
         whole: list[str | None] = [self._whole(first)]
         last = rest.pop()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 
 import httpx
 import pytest
 
+from gateway import connection
 from ledger.batches import Format, Kind, Order, Status
 from ledger.database import uploader_pool
 from producers.bulk.handing_in import NotTheSame, hand_in
@@ -63,6 +66,54 @@ async def test_a_cut_upload_goes_on_where_it_stands(job: Jobs) -> None:
     assert (again["status"], again["posted"]) == ("DONE", 1000)
     await job.submit(LONG + b" ", batchId="cut", expect=409)
     await job.submit(LONG, batchId="cut", atomic="true", expect=409)
+
+
+async def test_an_upload_of_a_byte_now_and_then_is_ended_and_goes_on(
+    job: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would hold its connection for ever; what came of it is kept all the same."""
+    await two_wallets(job)
+    monkeypatch.setattr(connection, "REQUEST_LIMIT_S", 1.0)
+    reader, writer = await asyncio.open_connection(
+        *job.running.url.removeprefix("http://").split(":")
+    )
+    key = job.running.key("batch")["Authorization"]
+    writer.write(
+        b"POST /v1/batches?batchId=slow HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
+        b"Authorization: %b\r\nContent-Length: %d\r\n\r\n" % (key.encode(), len(LONG))
+    )
+    dripping = asyncio.create_task(_drip(writer))
+    async with asyncio.timeout(30):
+        with suppress(ConnectionError):
+            assert await reader.read() == b""
+    sent = await dripping
+    writer.close()
+    monkeypatch.undo()
+
+    async def stands() -> int:
+        state = await job.status("slow")
+        assert state["status"] == "RECEIVING"
+        return int(state["receivedBytes"])
+
+    offset = await eventually(stands)
+    assert offset <= sent
+    headers = {**job.running.key("batch"), "Upload-Offset": str(offset)}
+    done = await job.http.patch("/v1/batches/slow", content=LONG[offset:], headers=headers)
+    assert done.status_code == 202, done.text
+    assert (await job.ended("slow"))["posted"] == 1000
+
+
+async def _drip(writer: asyncio.StreamWriter) -> int:
+    """The file's bytes one by one, each well within the limit of the one before; answers how many
+    until the connection is gone."""
+    sent = 0
+    with suppress(ConnectionError):
+        while True:
+            writer.write(LONG[sent : sent + 1])
+            await writer.drain()
+            sent += 1
+            await asyncio.sleep(0.02)
+    return sent
 
 
 async def test_a_whole_file_sent_again_completes_what_was_cut(job: Jobs) -> None:
