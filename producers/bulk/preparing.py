@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from typing import Final
 
 from ledger import batches
@@ -19,6 +19,9 @@ from producers.bulk.unpacking import Lines, Unreadable
 #: Enough that a lot's row is worth its update, few enough that progress moves every moment.
 LOT_LINES: Final = 1000
 _LOTS_AT_A_TIME: Final = 8
+#: Wider than a controlTotal may be, and than any file adds up to; what did not fit would be an
+#: error, and not be rounded as in the default context of 28 digits.
+_EXACT: Final = Context(prec=60, traps=[Inexact])
 
 
 class Stopped(Exception):
@@ -87,7 +90,7 @@ class _Totals:
         if self._order.control_total is not None:
             for line in lines:
                 if isinstance(line.command, PostTransfer):
-                    self._amount += line.command.amount
+                    self._amount = _EXACT.add(self._amount, line.command.amount)
 
     def check(self) -> None:
         """Raises ``Unreadable``."""
