@@ -266,22 +266,6 @@ WITH held AS (
 )
 SELECT batch_id FROM held
 
--- name: done_until
--- The first lot whose results are not known yet, NULL where all are; and the last line before it.
--- $1 text batch id
-SELECT o.open, (SELECT max(last_line) FROM batch_lots
-                 WHERE batch_id = $1::text AND (o.open IS NULL OR lot < o.open)) AS last_line
-  FROM (SELECT min(lot) AS open FROM batch_lots
-         WHERE batch_id = $1::text AND results IS NULL) AS o
-
--- name: results
--- Results of some lots in order.
--- $1 text batch id, $2 bigint after this line, $3 integer before this lot, $4 integer limit
-SELECT lot, last_line, results FROM batch_lots
- WHERE batch_id = $1::text AND last_line > $2::bigint AND lot >= $5::integer
-   AND ($3::integer IS NULL OR lot < $3::integer)
- ORDER BY lot
- LIMIT $4::integer
 -- name: parked
 -- Files that were to be posted whole and ended with one refusal of all their lines: perhaps their
 -- command was parked, and is replayed one day.
@@ -308,6 +292,22 @@ UPDATE batch_lots
            AS a (lot, results, posted, rejected, expired, cancelled, posted_minor, rejected_minor)
  WHERE batch_lots.batch_id = ended.batch_id AND batch_lots.lot = a.lot
 
+-- name: done_until
+-- The first lot whose results are not known yet, NULL where all are; and the last line before it.
+-- $1 text batch id
+SELECT o.open, (SELECT max(last_line) FROM batch_lots
+                 WHERE batch_id = $1::text AND (o.open IS NULL OR lot < o.open)) AS last_line
+  FROM (SELECT min(lot) AS open FROM batch_lots
+         WHERE batch_id = $1::text AND results IS NULL) AS o
+
+-- name: results
+-- Results of some lots in order.
+-- $1 text batch id, $2 bigint after this line, $3 integer before this lot, $4 integer limit
+SELECT lot, last_line, results FROM batch_lots
+ WHERE batch_id = $1::text AND last_line > $2::bigint AND lot >= $5::integer
+   AND ($3::integer IS NULL OR lot < $3::integer)
+ ORDER BY lot
+ LIMIT $4::integer
 
 -- name: currencies
 -- $1 uuid[] wallet ids
@@ -323,9 +323,10 @@ UPDATE batches
 
 -- name: leftovers
 -- Finished files whose bytes are still there.
-SELECT DISTINCT batch_id FROM batches b
- WHERE finished IS NOT NULL AND finished > clock_timestamp() - interval '2 days'
-   AND EXISTS (SELECT FROM batch_uploads u WHERE u.batch_id = b.batch_id)
+SELECT b.batch_id
+  FROM batch_uploads u
+  JOIN batches b ON b.batch_id = u.batch_id
+ WHERE u.position = 0 AND b.finished IS NOT NULL
 
 -- name: outdated
 -- Files that ended so long ago that nobody asks for their results any more.
