@@ -35,9 +35,10 @@ from topology.deadlines import CONFIRM_TIMEOUT_S
 from topology.documents import Documents
 
 _OUTCOMES_AT_A_TIME: Final = 500
-#: A stretch ends after this, told whole or not: the transaction that holds the cursors is not left
-#: idle for long, and what was confirmed is not told again.
-_STRETCH_S: Final = 2.0
+#: A stretch ends after this, told whole or not, within an outcome too (a bulk file that was posted
+#: all at once is one with 10,000 events): the transaction that holds the cursors is not left idle
+#: for long, and other partitions wait no longer.
+_STRETCH_S: Final = 0.5
 _IDLE_S: Final = 0.1
 _RETRY_S: Final = 1.0
 _DATABASE_ERRORS: Final = (*UNREACHABLE, asyncpg.PostgresError)
@@ -46,14 +47,27 @@ _log = structlog.get_logger(__name__)
 _encoder = msgspec.json.Encoder()
 
 
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Some of a partition's outcomes, in order."""
+
+    outcomes: Sequence[Outcome]
+    begun: int = 0
+    """How many events of the first one were told before."""
+
+
 @dataclass(slots=True)
 class _Told:
     """How much of a stretch the broker has confirmed."""
 
     last: Outcome | None = None
     count: int = 0
+    rest: _Stretch | None = None
+    """The outcome that is told in part."""
+    cut: bool = False
+    """Whether it ended before its end."""
     error: Exception | None = None
-    """Why it is not all of it, where the broker refused."""
+    """Why, where the broker refused."""
 
 
 class Relay:
@@ -65,6 +79,9 @@ class Relay:
         self._stopping = asyncio.Event()
         self._connected = False
         self._behind_s = 0.0
+        self._rests: dict[int, _Stretch] = {}
+        """Outcomes that are told in part, by partition: as good as the cursor while it stands
+        before them, and lost with this process, which tells them from their beginning again."""
 
     @property
     def ready(self) -> bool:
@@ -89,9 +106,8 @@ class Relay:
     async def _relay(self) -> None:
         database = await connect_writer(self._dsn)
         try:
-            # The confirms of a whole stretch are awaited inside one transaction, and a bulk file
-            # that was posted all at once is one outcome with 10,000 events.
-            await database.execute("SET idle_in_transaction_session_timeout = '60s'")
+            # The confirms of a whole stretch are awaited inside one transaction.
+            await database.execute("SET idle_in_transaction_session_timeout = '10s'")
             broker = await connections.connect(self._url, "relay")
             try:
                 exchange = await self._exchange(broker)
@@ -111,35 +127,48 @@ class Relay:
         self, database: asyncpg.Connection, exchange: AbstractExchange, broker: AbstractConnection
     ) -> None:
         while not self._stopping.is_set():
-            told = 0
+            more = False
             if not connections.is_blocked(broker):
-                told = await self._tell(database, exchange)
+                more = await self._tell(database, exchange)
             await self._measure(database)
-            if told < _OUTCOMES_AT_A_TIME:
+            if not more:
                 # Rather some at once than each by itself: looking costs the same for both.
                 await self._pause(_IDLE_S)
 
-    async def _tell(self, database: asyncpg.Connection, exchange: AbstractExchange) -> int:
-        """A stretch of every partition that no other relay is at; answers how many outcomes."""
+    async def _tell(self, database: asyncpg.Connection, exchange: AbstractExchange) -> bool:
+        """A stretch of every partition that no other relay is at; answers whether more waits."""
         async with database.transaction():
             stretches = [
-                await lookup.outcome_range(database, partition, number + 1, _OUTCOMES_AT_A_TIME)
+                await self._next(database, partition, number)
                 for partition, number in await database.fetch(SQL.claim)
             ]
             async with asyncio.TaskGroup() as publishing:
                 telling = [
-                    publishing.create_task(self._publish(exchange, outcomes))
-                    for outcomes in stretches
+                    publishing.create_task(self._publish(exchange, stretch))
+                    for stretch in stretches
                 ]
             told = [task.result() for task in telling]
+            for rest in filter(None, (stretch.rest for stretch in told)):
+                self._rests[rest.outcomes[0].partition] = rest
             for last in filter(None, (stretch.last for stretch in told)):
                 await database.execute(SQL.advance, last.partition, last.number)
-        for stretch in told:
-            if stretch.error is not None:
-                raise stretch.error
-        return sum(stretch.count for stretch in told)
+        for each in told:
+            if each.error is not None:
+                raise each.error
+        resumed = any(stretch.begun for stretch in stretches)
+        count = sum(each.count for each in told)
+        return resumed or count >= _OUTCOMES_AT_A_TIME or any(each.cut for each in told)
 
-    async def _publish(self, exchange: AbstractExchange, outcomes: Sequence[Outcome]) -> _Told:
+    async def _next(self, database: asyncpg.Connection, partition: int, number: int) -> _Stretch:
+        """What comes behind the cursor, which stands at ``number``."""
+        rest = self._rests.pop(partition, None)
+        if rest is not None and rest.outcomes[0].number == number + 1:
+            return rest
+        return _Stretch(
+            await lookup.outcome_range(database, partition, number + 1, _OUTCOMES_AT_A_TIME)
+        )
+
+    async def _publish(self, exchange: AbstractExchange, stretch: _Stretch) -> _Told:
         """One partition's events, each confirmed before the next: a queue that refuses one and
         takes the following would break the order.
 
@@ -147,28 +176,35 @@ class Relay:
         not sent: all were decided before it was, and a subscription is for what comes after it.
         """
         until_s = time.monotonic() + _STRETCH_S
-        told = _Told()
+        told, begun = _Told(), stretch.begun
         unheard: set[str] = set()
-        for outcome in outcomes:
-            try:
-                for event in events_of(outcome):
-                    key = names.event_key(event.type, outcome.partition)
-                    if key not in unheard and not await self._publish_one(
-                        exchange, key, outcome, event
-                    ):
-                        unheard.add(key)
-            except connections.BROKER_ERRORS as error:
-                told.error = error
+        for outcome in stretch.outcomes:
+            events = events_of(outcome)
+            for event in events[begun:]:
+                try:
+                    await self._publish_one(exchange, outcome, event, unheard)
+                except connections.BROKER_ERRORS as error:
+                    told.error, told.cut = error, True
+                    break
+                begun += 1
+                told.cut = time.monotonic() > until_s
+                if told.cut:
+                    break
+            if begun < len(events):
+                told.rest = _Stretch([outcome], begun)
                 break
-            told.last, told.count = outcome, told.count + 1
-            if time.monotonic() > until_s:
+            told.last, told.count, begun = outcome, told.count + 1, 0
+            if told.cut:
                 break
         return told
 
     async def _publish_one(
-        self, exchange: AbstractExchange, key: str, outcome: Outcome, event: Event
-    ) -> bool:
-        """Answers whether anybody subscribes to it."""
+        self, exchange: AbstractExchange, outcome: Outcome, event: Event, unheard: set[str]
+    ) -> None:
+        """Unless its key is one of those that nobody subscribes to, which are noted."""
+        key = names.event_key(event.type, outcome.partition)
+        if key in unheard:
+            return
         body: dict[str, Any] = self._documents.event(event, outcome.partition, outcome.decided)
         message = Message(
             _encoder.encode(body),
@@ -181,9 +217,9 @@ class Relay:
             with connections.losing_the_peer():
                 await exchange.publish(message, key, mandatory=True, timeout=CONFIRM_TIMEOUT_S)
         except PublishError:
-            return False
-        metrics.EVENTS.labels(type=event.type).inc()
-        return True
+            unheard.add(key)
+        else:
+            metrics.EVENTS.labels(type=event.type).inc()
 
     async def _measure(self, database: asyncpg.Connection) -> None:
         oldest = await database.fetchval(SQL.oldest)

@@ -8,15 +8,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from aio_pika.abc import AbstractIncomingMessage
 from prometheus_client import REGISTRY
 
+from ledger.commands import CreateWallet, PostTransferGroup
+from ledger.outcomes import TransferGroupPosted
+from producers import relay as relay_module
 from producers.relay import Relay
 from tests.databases import Database
-from tests.integration.ledger_driver import Ledger, reservation, transfer
+from tests.integration.ledger_driver import LAYOUT, Ledger, reservation, submission, transfer
 from tests.integration.processes import Broker, deployment_of
 from tests.polling import eventually, until
 from topology import connections, names
+from topology.partitions import partition_of
 
 
 @asynccontextmanager
@@ -145,3 +150,84 @@ async def test_what_nobody_subscribes_to_is_passed_over(
                 await until(lambda: transfers)
     assert [body["data"]["externalUniqueId"] for _, body in transfers] == ["key-later"]
     assert published("transfer.posted") == before + 1
+
+
+GROUP = 40
+
+
+async def post_group(ledger: Ledger) -> tuple[int, str]:
+    """As a bulk file that is posted whole: one outcome with many events; answers its partition.
+    Then some wallets in another one; answers the last one's name."""
+    alice, bob = await ledger.wallet("alice-01", "100"), await ledger.wallet("bob-0001")
+    members = tuple(transfer(alice, bob, "1", f"whole-{n:05}") for n in range(GROUP))
+    (group,) = await ledger.submit(submission(PostTransferGroup(members)))
+    assert isinstance(group.result, TransferGroupPosted)
+    beside = (group.partition + 1) % LAYOUT.partitions
+    others = [CreateWallet(f"other-{n:04}", "ZAR") for n in range(200)]
+    others = [command for command in others if partition_of(command, LAYOUT) == beside][:10]
+    await ledger.run(*others)
+    return group.partition, others[-1].external_unique_id
+
+
+async def test_a_long_outcome_is_told_in_parts_and_others_in_between(
+    database: Database, broker: Broker, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each stretch is over after its first event: those of another partition do not wait for the
+    whole file, nothing is told twice, and the cursor has passed all of it in the end."""
+    monkeypatch.setattr(relay_module, "_STRETCH_S", -1.0)
+    async with subscribed(broker, "#") as received:
+        partition, other = await post_group(ledger)
+        async with relaying(database, broker) as relay:
+            await until(lambda: told_of(received, partition)[-1:] == [f"whole-{GROUP - 1:05}"])
+            await until(lambda: relay.report()["behind_s"] == 0.0)
+        async with relaying(database, broker) as relay:
+            await until(lambda: relay.report()["behind_s"] == 0.0)
+    keys = [body["data"]["externalUniqueId"] for _, body in received]
+    assert keys.index(other) < keys.index(f"whole-{GROUP - 1:05}")
+    wholes = [key for key in told_of(received, partition) if key.startswith("whole-")]
+    assert wholes == [f"whole-{n:05}" for n in range(GROUP)]
+    assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_subscriber_that_is_full_within_an_outcome(
+    database: Database, broker: Broker, ledger: Ledger, restarted: bool
+) -> None:
+    """It gets the rest when it has room: nothing twice from the same relay, and from the next one
+    the outcome from its beginning, by whose numbers it knows what it had."""
+    partition, _ = await post_group(ledger)
+    channel = await connections.plain_channel(broker.connection)
+    room: Any = {"x-max-length": GROUP // 2, "x-overflow": "reject-publish"}
+    queue = await channel.declare_queue(exclusive=True, arguments=room)
+    await queue.bind(names.EVENTS_EXCHANGE, f"transfer.posted.{partition}")
+    keys: list[str] = []
+
+    async def full() -> bool:
+        found = await channel.declare_queue(queue.name, passive=True)
+        return found.declaration_result.message_count == GROUP // 2
+
+    async def take() -> bool:
+        incoming = await queue.get(fail=False, no_ack=True)
+        if incoming is not None:
+            keys.append(json.loads(incoming.body)["data"]["externalUniqueId"])
+        return keys[-1:] == [f"whole-{GROUP - 1:05}"]
+
+    async with relaying(database, broker):
+        await eventually(full)
+        if not restarted:
+            await eventually(take, within_s=30)
+    if restarted:
+        async with relaying(database, broker):
+            await eventually(take, within_s=30)
+    await connections.close(channel)
+    wholes = [int(key[-5:]) for key in keys if key.startswith("whole-")]
+    again = len(wholes) - GROUP
+    assert wholes == [*range(again), *range(GROUP)]
+    assert (again > 0) is restarted
+
+
+def told_of(received: list[tuple[str, dict[str, Any]]], partition: int) -> list[str]:
+    """The keys of one partition's events, as they came."""
+    return [
+        body["data"]["externalUniqueId"] for _, body in received if body["partition"] == partition
+    ]
