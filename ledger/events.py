@@ -7,7 +7,7 @@ subscriber that sees a gap has missed something.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
@@ -27,6 +27,16 @@ from ledger.rejections import Rejection
 
 Subject = Transfer | Reservation | Release | WalletState
 
+_MERE_TRANSFER: Final = frozenset({"transfer.posted"})
+_TYPES: Final = {
+    TransferPosted.__name__: frozenset({"reservation.released", "transfer.posted"}),
+    TransferGroupPosted.__name__: frozenset({"reservation.released", "transfer.posted"}),
+    ReservationPlaced.__name__: frozenset({"reservation.placed"}),
+    ReservationsReleased.__name__: frozenset({"reservation.released"}),
+    WalletCreated.__name__: frozenset({"wallet.created"}),
+    WalletChanged.__name__: frozenset({"wallet.changed"}),
+}
+
 
 class Event(msgspec.Struct, frozen=True):
     type: str
@@ -43,6 +53,14 @@ def events_of(outcome: Outcome) -> list[Event]:
         Event(kind, first + offset, subject)
         for offset, (kind, subject) in enumerate(_facts(outcome.result))
     ]
+
+
+def types_of(kind: str, count: int | None) -> frozenset[str]:
+    """Which types the events of an outcome of this kind can have, of which there are ``count``;
+    None: that is not known."""
+    if kind == TransferPosted.__name__ and count == 1:
+        return _MERE_TRANSFER
+    return _TYPES.get(kind, frozenset())
 
 
 def event_count(result: Result) -> int:

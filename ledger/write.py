@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, assert_never
+from typing import Any, TypeVar, assert_never
 from uuid import UUID
 
 import msgspec
@@ -29,6 +29,8 @@ from ledger.rejections import Rejection
 from ledger.sql import EXECUTE as SQL
 
 _json = msgspec.json.Encoder()
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +151,18 @@ class Writes:
             self.subjects,
             [o.first_event for o in outcomes],
             [o.actor for o in outcomes],
-            self.details,
+            _sparse(self.details),
         )
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> tuple[Sequence[Any], ...]:
     return tuple(zip(*rows, strict=True))
+
+
+def _sparse(column: Sequence[T | None]) -> Sequence[T | None]:
+    """A column in which hardly ever anything stands, empty where nothing does: ``unnest`` fills
+    short arrays up with NULL, and every element costs on both sides."""
+    return column if any(value is not None for value in column) else ()
 
 
 def _text(metadata: Mapping[str, str]) -> str | None:
@@ -174,12 +182,12 @@ def _transfer_columns(transfers: Sequence[Transfer]) -> tuple[Sequence[Any], ...
         [t.from_balance_minor for t in transfers],
         [t.to_balance_minor for t in transfers],
         [t.currency for t in transfers],
-        [t.session_id for t in transfers],
-        [t.external_id for t in transfers],
-        [t.description for t in transfers],
-        [_text(t.metadata) for t in transfers],
-        [t.reversal_of for t in transfers],
-        [t.group_id for t in transfers],
+        _sparse([t.session_id for t in transfers]),
+        _sparse([t.external_id for t in transfers]),
+        _sparse([t.description for t in transfers]),
+        _sparse([_text(t.metadata) for t in transfers]),
+        _sparse([t.reversal_of for t in transfers]),
+        _sparse([t.group_id for t in transfers]),
     )
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -25,7 +27,7 @@ from aiormq.exceptions import PublishError
 from ledger import lookup
 from ledger.database import UNREACHABLE, connect_writer
 from ledger.deployment import Deployment
-from ledger.events import Event, events_of
+from ledger.events import Event, events_of, types_of
 from ledger.outcomes import Outcome
 from ledger.sql import RELAY as SQL
 from producers import metrics
@@ -39,6 +41,8 @@ _OUTCOMES_AT_A_TIME: Final = 500
 #: all at once is one with 10,000 events): the transaction that holds the cursors is not left idle
 #: for long, and other partitions wait no longer.
 _STRETCH_S: Final = 0.5
+#: How much more is read at a time while somebody hears of it.
+_FASTER: Final = 8
 _IDLE_S: Final = 0.1
 _RETRY_S: Final = 1.0
 _DATABASE_ERRORS: Final = (*UNREACHABLE, asyncpg.PostgresError)
@@ -47,23 +51,40 @@ _log = structlog.get_logger(__name__)
 _encoder = msgspec.json.Encoder()
 
 
+class _Mark(NamedTuple):
+    """An outcome that was not read yet, and what may be told of it."""
+
+    number: int
+    command_id: UUID
+    types: frozenset[str]
+
+
+class _Rest(NamedTuple):
+    """An outcome that is told in part."""
+
+    outcome: Outcome
+    begun: int
+    """How many of its events were told."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """Some of a partition's outcomes, in order."""
+    """Some of a partition's outcomes, in order and behind the cursor."""
 
-    outcomes: Sequence[Outcome]
-    begun: int = 0
-    """How many events of the first one were told before."""
+    partition: int
+    marks: Sequence[_Mark] = ()
+    rest: _Rest | None = None
+    """Stands alone: what comes behind it is another stretch."""
 
 
 @dataclass(slots=True)
 class _Told:
     """How much of a stretch the broker has confirmed."""
 
-    last: Outcome | None = None
-    count: int = 0
-    rest: _Stretch | None = None
-    """The outcome that is told in part."""
+    partition: int
+    number: int | None = None
+    """Of the last outcome of which there is nothing left to tell."""
+    rest: _Rest | None = None
     cut: bool = False
     """Whether it ended before its end."""
     error: Exception | None = None
@@ -79,7 +100,11 @@ class Relay:
         self._stopping = asyncio.Event()
         self._connected = False
         self._behind_s = 0.0
-        self._rests: dict[int, _Stretch] = {}
+        self._reading = asyncio.Lock()
+        """One connection for all partitions' stretches."""
+        self._unheard: set[int] = set()
+        """Partitions of whose last stretch something was told that nobody had subscribed to."""
+        self._rests: dict[int, _Rest] = {}
         """Outcomes that are told in part, by partition: as good as the cursor while it stands
         before them, and lost with this process, which tells them from their beginning again."""
 
@@ -144,31 +169,32 @@ class Relay:
             ]
             async with asyncio.TaskGroup() as publishing:
                 telling = [
-                    publishing.create_task(self._publish(exchange, stretch))
+                    publishing.create_task(self._publish(database, exchange, stretch))
                     for stretch in stretches
                 ]
             told = [task.result() for task in telling]
-            for rest in filter(None, (stretch.rest for stretch in told)):
-                self._rests[rest.outcomes[0].partition] = rest
-            for last in filter(None, (stretch.last for stretch in told)):
-                await database.execute(SQL.advance, last.partition, last.number)
+            for each in told:
+                if each.rest is not None:
+                    self._rests[each.partition] = each.rest
+                if each.number is not None:
+                    await database.execute(SQL.advance, each.partition, each.number)
         for each in told:
             if each.error is not None:
                 raise each.error
-        resumed = any(stretch.begun for stretch in stretches)
-        count = sum(each.count for each in told)
-        return resumed or count >= _OUTCOMES_AT_A_TIME or any(each.cut for each in told)
+        full = any(s.rest or len(s.marks) == _OUTCOMES_AT_A_TIME for s in stretches)
+        return full or any(each.cut for each in told)
 
     async def _next(self, database: asyncpg.Connection, partition: int, number: int) -> _Stretch:
         """What comes behind the cursor, which stands at ``number``."""
         rest = self._rests.pop(partition, None)
-        if rest is not None and rest.outcomes[0].number == number + 1:
-            return rest
-        return _Stretch(
-            await lookup.outcome_range(database, partition, number + 1, _OUTCOMES_AT_A_TIME)
-        )
+        if rest is not None and rest.outcome.number == number + 1:
+            return _Stretch(partition, rest=rest)
+        rows = await database.fetch(SQL.marks, partition, number, _OUTCOMES_AT_A_TIME)
+        return _Stretch(partition, list(_marks(rows)))
 
-    async def _publish(self, exchange: AbstractExchange, stretch: _Stretch) -> _Told:
+    async def _publish(
+        self, database: asyncpg.Connection, exchange: AbstractExchange, stretch: _Stretch
+    ) -> _Told:
         """One partition's events, each confirmed before the next: a queue that refuses one and
         takes the following would break the order.
 
@@ -176,9 +202,10 @@ class Relay:
         not sent: all were decided before it was, and a subscription is for what comes after it.
         """
         until_s = time.monotonic() + _STRETCH_S
-        told, begun = _Told(), stretch.begun
+        told = _Told(stretch.partition)
+        begun = 0 if stretch.rest is None else stretch.rest.begun
         unheard: set[str] = set()
-        for outcome in stretch.outcomes:
+        async for outcome in self._outcomes(database, stretch, unheard):
             events = events_of(outcome)
             for event in events[begun:]:
                 try:
@@ -191,20 +218,47 @@ class Relay:
                 if told.cut:
                     break
             if begun < len(events):
-                told.rest = _Stretch([outcome], begun)
+                # Numbers have no gaps: whatever stands before it is told, or passed over.
+                told.number, told.rest = outcome.number - 1, _Rest(outcome, begun)
                 break
-            told.last, told.count, begun = outcome, told.count + 1, 0
+            told.number, begun = outcome.number, 0
             if told.cut:
                 break
+        else:
+            if stretch.marks:
+                told.number = stretch.marks[-1].number
+        if unheard:
+            self._unheard.add(stretch.partition)
+        elif told.number is not None:
+            self._unheard.discard(stretch.partition)
         return told
+
+    async def _outcomes(
+        self, database: asyncpg.Connection, stretch: _Stretch, unheard: Set[str]
+    ) -> AsyncIterator[Outcome]:
+        """Those of which somebody may hear, read whole; few at first where lately nobody heard."""
+        if stretch.rest is not None:
+            yield stretch.rest.outcome
+        at_a_time = 1 if stretch.partition in self._unheard else _OUTCOMES_AT_A_TIME
+        marks = iter(stretch.marks)
+        while True:
+            due = islice((mark for mark in marks if mark.types - unheard), at_a_time)
+            ids = [mark.command_id for mark in due]
+            if not ids:
+                return
+            async with self._reading:
+                outcomes = await lookup.outcomes(database, ids)
+            for command_id in ids:
+                yield outcomes[command_id]
+            at_a_time = min(at_a_time * _FASTER, _OUTCOMES_AT_A_TIME)
 
     async def _publish_one(
         self, exchange: AbstractExchange, outcome: Outcome, event: Event, unheard: set[str]
     ) -> None:
-        """Unless its key is one of those that nobody subscribes to, which are noted."""
-        key = names.event_key(event.type, outcome.partition)
-        if key in unheard:
+        """Unless its type is one of those that nobody subscribes to, which are noted."""
+        if event.type in unheard:
             return
+        key = names.event_key(event.type, outcome.partition)
         body: dict[str, Any] = self._documents.event(event, outcome.partition, outcome.decided)
         message = Message(
             _encoder.encode(body),
@@ -217,7 +271,7 @@ class Relay:
             with connections.losing_the_peer():
                 await exchange.publish(message, key, mandatory=True, timeout=CONFIRM_TIMEOUT_S)
         except PublishError:
-            unheard.add(key)
+            unheard.add(event.type)
         else:
             metrics.EVENTS.labels(type=event.type).inc()
 
@@ -234,3 +288,17 @@ class Relay:
                 await self._stopping.wait()
         except TimeoutError:
             return
+
+
+def _marks(rows: Sequence[Any]) -> Iterator[_Mark]:
+    """Events are numbered without gaps: the next outcome's first tells how many there are."""
+    following: int | None = None
+    marks: list[_Mark] = []
+    for row in reversed(rows):
+        types: frozenset[str] = frozenset()
+        first = row["first_event"]
+        if first is not None:
+            types = types_of(row["kind"], None if following is None else following - first)
+            following = first
+        marks.append(_Mark(row["number"], row["command_id"], types))
+    return reversed(marks)

@@ -168,6 +168,7 @@ class Layouts(_Statements):
 @dataclasses.dataclass(frozen=True, slots=True)
 class Relay(_Statements):
     claim: str
+    marks: str
     advance: str
     oldest: str
 

@@ -152,6 +152,26 @@ async def test_what_nobody_subscribes_to_is_passed_over(
     assert published("transfer.posted") == before + 1
 
 
+async def test_a_rare_event_is_told_between_many_that_nobody_hears_of(
+    database: Database, broker: Broker, ledger: Ledger
+) -> None:
+    """Transfers are passed over unread, except the one that released something."""
+    async with subscribed(broker, "reservation.released.#") as received:
+        alice, bob = await ledger.wallet("alice-01", "100"), await ledger.wallet("bob-0001")
+        async with relaying(database, broker) as relay:
+            for turn in range(3):
+                await ledger.run(
+                    reservation(alice, "1", f"session-{turn}", f"hold-{turn:04}"),
+                    *(transfer(alice, bob, "1", f"key-{turn}-{n:06}") for n in range(10)),
+                    transfer(alice, bob, "1", f"spent-{turn}", session_id=f"session-{turn}"),
+                    *(transfer(alice, bob, "1", f"more-{turn}-{n:06}") for n in range(10)),
+                )
+                await until(lambda: len(received) > turn)  # noqa: B023  awaited in this turn
+            await until(lambda: relay.report()["behind_s"] == 0.0)
+        sessions = [body["data"]["sessionId"] for _, body in received]
+        assert sessions == [f"session-{turn}" for turn in range(3)]
+
+
 GROUP = 40
 
 

@@ -14,7 +14,7 @@ from ledger.commands import (
     PostTransferGroup,
     ReleaseSession,
 )
-from ledger.events import event_count, events_of
+from ledger.events import event_count, events_of, types_of
 from ledger.outcomes import Outcome, TransferGroupPosted, TransferPosted
 from ledger.rejections import Rejection
 from tests.unit.rulebooks import NOW, RuleBooks, name_id, transfer
@@ -89,7 +89,10 @@ def test_as_many_events_as_counted(sequence: list[Command]) -> None:
         count = event_count(result)
         first = 7 if count else None
         outcome = Outcome(name_id("command"), 0, 1, NOW, result, "key-1", first)
-        assert [e.number for e in events_of(outcome)] == list(range(7, 7 + count))
+        events = events_of(outcome)
+        assert [event.number for event in events] == list(range(7, 7 + count))
+        kind = type(result).__name__
+        assert {e.type for e in events} <= types_of(kind, count) <= types_of(kind, None)
 
 
 @given(st.lists(commands, max_size=12))
