@@ -64,7 +64,7 @@ def decide(
     result = _apply_rule(submission.command, submission.command_id, books, source)
     if isinstance(result, Rejection) and result.code in _BEFORE_HISTORY:
         return result
-    for key in keys_of(submission.command):
+    for key in keys_of(submission.command) if books.refusals else ():
         refusal = books.refusals.get(key)
         # Issued before the refusal that somebody was told: that answer must stay true (rule 7).
         if refusal is not None and submission.issued <= refusal.decided:

@@ -25,9 +25,13 @@ _UNDECIDED: Final = frozenset(
 )
 
 
+#: Made once: every command is asked.
+_ABOUT_LETTERS: Final = (ReplayDeadLetter, DiscardDeadLetter)
+
+
 def letter_of(command: Command) -> UUID | None:
     """The dead letter that the command would resolve."""
-    if isinstance(command, ReplayDeadLetter | DiscardDeadLetter):
+    if isinstance(command, _ABOUT_LETTERS):
         return command.dead_letter_id
     return None
 

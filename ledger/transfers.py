@@ -6,7 +6,7 @@ that can refuse, and the movement is written down.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import msgspec
@@ -115,8 +115,11 @@ def post(movement: Movement, books: Books, new_id: NewId) -> TransferPosted | Re
     leaves them all in place, because nothing is applied.
     """
     source, target, amount_minor = movement.source, movement.target, movement.amount_minor
-    spent = list(books.session(movement.session_id)) if movement.session_id else []
-    freed_minor = sum(r.amount_minor for r in spent if r.wallet_id == source.wallet_id)
+    spent: Sequence[Reservation] = ()
+    freed_minor = 0
+    if movement.session_id:
+        spent = list(books.session(movement.session_id))
+        freed_minor = sum(r.amount_minor for r in spent if r.wallet_id == source.wallet_id)
     from_sequence, from_balance = books.positions[source.wallet_id]
     to_sequence, to_balance = books.positions[target.wallet_id]
     reserved_minor = books.reserved.get(source.wallet_id, 0) - freed_minor
@@ -147,7 +150,7 @@ def post(movement: Movement, books: Books, new_id: NewId) -> TransferPosted | Re
             metadata=movement.metadata,
             reversal_of=movement.reversal_of,
             group_id=movement.group_id,
-            released=tuple(release_of(r) for r in spent),
+            released=tuple([release_of(r) for r in spent]) if spent else (),
         )
     )
 

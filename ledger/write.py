@@ -1,10 +1,10 @@
-"""A batch's decisions as columns: each table is written once, whatever the batch's size."""
+"""What one batch decided, collected so that each table is written once, whatever its size."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, assert_never
+from typing import Any, assert_never
 from uuid import UUID
 
 import msgspec
@@ -29,8 +29,6 @@ from ledger.rejections import Rejection
 from ledger.sql import EXECUTE as SQL
 
 _json = msgspec.json.Encoder()
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,61 +131,61 @@ class Writes:
             await connection.fetch(SQL.resolve_letters, *_columns(self.resolved))
         await connection.fetch(
             SQL.post,
-            *_transfer_columns(self.transfers),
+            [_movement(transfer) for transfer in self.transfers],
             *_balance_columns(self.transfers, books.positions),
-            *self._outcome_columns(),
+            self._decisions(),
             *_link_columns(links),
             at,
             layout,
         )
 
-    def _outcome_columns(self) -> tuple[Sequence[Any], ...]:
-        outcomes = self.outcomes
-        return (
-            [o.partition for o in outcomes],
-            [o.number for o in outcomes],
-            [o.command_id for o in outcomes],
-            [type(o.result).__name__ for o in outcomes],
-            self.subjects,
-            [o.first_event for o in outcomes],
-            [o.actor for o in outcomes],
-            _sparse(self.details),
-        )
+    def _decisions(self) -> list[tuple[object, ...]]:
+        """As the books' type ``decision`` has them."""
+        return [
+            (
+                outcome.partition,
+                outcome.number,
+                outcome.command_id,
+                type(outcome.result).__name__,
+                subject_id,
+                outcome.first_event,
+                outcome.actor,
+                detail,
+            )
+            for outcome, subject_id, detail in zip(
+                self.outcomes, self.subjects, self.details, strict=True
+            )
+        ]
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> tuple[Sequence[Any], ...]:
     return tuple(zip(*rows, strict=True))
 
 
-def _sparse(column: Sequence[T | None]) -> Sequence[T | None]:
-    """A column in which hardly ever anything stands, empty where nothing does: ``unnest`` fills
-    short arrays up with NULL, and every element costs on both sides."""
-    return column if any(value is not None for value in column) else ()
-
-
 def _text(metadata: Mapping[str, str]) -> str | None:
     return _json.encode(metadata).decode() if metadata else None
 
 
-def _transfer_columns(transfers: Sequence[Transfer]) -> tuple[Sequence[Any], ...]:
+def _movement(transfer: Transfer) -> tuple[object, ...]:
+    """As the books' type ``movement`` has it."""
     return (
-        [t.transfer_id for t in transfers],
-        [t.command_id for t in transfers],
-        [t.external_unique_id for t in transfers],
-        [t.from_wallet_id for t in transfers],
-        [t.to_wallet_id for t in transfers],
-        [t.amount_minor for t in transfers],
-        [t.from_sequence for t in transfers],
-        [t.to_sequence for t in transfers],
-        [t.from_balance_minor for t in transfers],
-        [t.to_balance_minor for t in transfers],
-        [t.currency for t in transfers],
-        _sparse([t.session_id for t in transfers]),
-        _sparse([t.external_id for t in transfers]),
-        _sparse([t.description for t in transfers]),
-        _sparse([_text(t.metadata) for t in transfers]),
-        _sparse([t.reversal_of for t in transfers]),
-        _sparse([t.group_id for t in transfers]),
+        transfer.transfer_id,
+        transfer.command_id,
+        transfer.external_unique_id,
+        transfer.from_wallet_id,
+        transfer.to_wallet_id,
+        transfer.amount_minor,
+        transfer.from_sequence,
+        transfer.to_sequence,
+        transfer.from_balance_minor,
+        transfer.to_balance_minor,
+        transfer.currency,
+        transfer.session_id,
+        transfer.external_id,
+        transfer.description,
+        _text(transfer.metadata),
+        transfer.reversal_of,
+        transfer.group_id,
     )
 
 

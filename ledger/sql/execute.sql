@@ -171,66 +171,54 @@ SELECT r.dead_letter_id, r.command_id
 -- name: post
 -- Transfers with both entries, the balances they leave, outcomes, chain links and heads: all in one
 -- round trip, because a lone transfer pays for each.
--- Transfers: $1 uuid[] ids, $2 uuid[] commands, $3 text[] keys, $4 uuid[] from, $5 uuid[] to,
--- $6 bigint[] amounts, $7/$8 bigint[] from and to sequences, $9/$10 bigint[] from and to balances,
--- $11 text[] currencies, $12 text[] sessions, $13 text[] external ids, $14 text[] descriptions,
--- $15 text[] metadata, $16 uuid[] originals, $17 uuid[] groups
--- Wallets: $18 uuid[] ids, $19 bigint[] balances, $20 bigint[] sequences
--- Outcomes: $21 smallint[] partitions, $22 bigint[] numbers, $23 uuid[] commands, $24 text[] kinds,
--- $25 uuid[] subjects, $26 bigint[] first events, $27 text[] actors, $28 text[] details
--- Links and heads: $29 smallint[] partitions, $30 bigint[] first and $31 bigint[] last numbers,
--- $32 bytea[] hashes, $33 bigint[] next events
--- $34 timestamptz decision time, $35 smallint layout
-WITH movement AS (
-    SELECT *
-      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::bigint[],
-                  $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[],
-                  $12::text[], $13::text[], $14::text[], $15::text[], $16::uuid[], $17::uuid[])
-           AS m (transfer_id, command_id, external_unique_id, from_wallet_id, to_wallet_id,
-                 amount_minor, from_sequence, to_sequence, from_balance, to_balance, currency,
-                 session_id, external_id, description, metadata, reversal_of, group_id)
+-- $1 movement[] transfers with what both balances become
+-- Wallets: $2 uuid[] ids, $3 bigint[] balances, $4 bigint[] sequences
+-- $5 decision[] outcomes
+-- Links and heads: $6 smallint[] partitions, $7 bigint[] first and $8 bigint[] last numbers,
+-- $9 bytea[] hashes, $10 bigint[] next events
+-- $11 timestamptz decision time, $12 smallint layout
+WITH moved AS (
+    SELECT * FROM unnest($1::movement[])
 ), posted AS (
     INSERT INTO transfers (transfer_id, command_id, external_unique_id, from_wallet_id,
                            to_wallet_id, amount_minor, from_sequence, to_sequence, created,
                            currency, session_id, external_id, description, metadata, reversal_of,
                            group_id)
     SELECT transfer_id, command_id, external_unique_id, from_wallet_id, to_wallet_id,
-           amount_minor, from_sequence, to_sequence, $34::timestamptz, currency, session_id,
+           amount_minor, from_sequence, to_sequence, $11::timestamptz, currency, session_id,
            external_id, description, metadata::json, reversal_of, group_id
-      FROM movement
+      FROM moved
      ORDER BY external_unique_id COLLATE "C"
 ), legs AS (
     INSERT INTO entries (wallet_id, sequence, transfer_id, amount_minor, balance_minor, created)
     SELECT from_wallet_id, from_sequence, transfer_id, -amount_minor, from_balance,
-           $34::timestamptz
-      FROM movement
+           $11::timestamptz
+      FROM moved
     UNION ALL
-    SELECT to_wallet_id, to_sequence, transfer_id, amount_minor, to_balance, $34::timestamptz
-      FROM movement
+    SELECT to_wallet_id, to_sequence, transfer_id, amount_minor, to_balance, $11::timestamptz
+      FROM moved
 ), balances AS (
     UPDATE wallets
        SET balance_minor = w.balance_minor, last_sequence = w.sequence,
-           last_entry = $34::timestamptz
-      FROM unnest($18::uuid[], $19::bigint[], $20::bigint[])
+           last_entry = $11::timestamptz
+      FROM unnest($2::uuid[], $3::bigint[], $4::bigint[])
            AS w (wallet_id, balance_minor, sequence)
      WHERE wallets.wallet_id = w.wallet_id
 ), decided AS (
     INSERT INTO outcomes (partition, number, command_id, kind, subject_id, first_event, decided,
                           actor, detail)
     SELECT o.partition, o.number, o.command_id, o.kind, o.subject_id, o.first_event,
-           $34::timestamptz, o.actor, o.detail::json
-      FROM unnest($21::smallint[], $22::bigint[], $23::uuid[], $24::text[], $25::uuid[],
-                  $26::bigint[], $27::text[], $28::text[])
-           AS o (partition, number, command_id, kind, subject_id, first_event, actor, detail)
+           $11::timestamptz, o.actor, o.detail::json
+      FROM unnest($5::decision[]) o
 ), links AS (
     INSERT INTO chain (partition, first_number, last_number, hash)
     SELECT l.partition, l.first_number, l.last_number, l.hash
-      FROM unnest($29::smallint[], $30::bigint[], $31::bigint[], $32::bytea[])
+      FROM unnest($6::smallint[], $7::bigint[], $8::bigint[], $9::bytea[])
            AS l (partition, first_number, last_number, hash)
 )
 UPDATE heads
    SET next_number = h.last_number + 1, next_event = h.next_event, last_hash = h.hash,
-       decided_at = $34::timestamptz
-  FROM unnest($29::smallint[], $31::bigint[], $32::bytea[], $33::bigint[])
+       decided_at = $11::timestamptz
+  FROM unnest($6::smallint[], $8::bigint[], $9::bytea[], $10::bigint[])
        AS h (partition, last_number, hash, next_event)
- WHERE heads.layout = $35::smallint AND heads.partition = h.partition
+ WHERE heads.layout = $12::smallint AND heads.partition = h.partition
