@@ -178,9 +178,9 @@ class Lane:
             content = delivery.readable
             if content.reply_to is not None:
                 by_queue.setdefault(content.reply_to, []).extend(
-                    outcomes[s.command_id]
+                    outcome
                     for s in content.submissions
-                    if s.command_id in outcomes and _fits(outcomes[s.command_id])
+                    if (outcome := outcomes.get(s.command_id)) is not None and _fits(outcome)
                 )
         for queue, decided in by_queue.items():
             self._replies.put(queue, encode_outcomes(decided))

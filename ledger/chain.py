@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final, assert_never
 
 import msgspec
@@ -147,5 +148,7 @@ def _state(state: WalletState) -> tuple[object, ...]:
     )
 
 
+@lru_cache(maxsize=128)
 def _micros(moment: datetime) -> int:
+    # Most of a batch's times are the same one.
     return (moment - _EPOCH) // _MICROSECOND

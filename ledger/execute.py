@@ -126,7 +126,10 @@ async def _run(
     connection: asyncpg.Connection, fence: Fence, batch: Sequence[Assigned]
 ) -> list[Outcome]:
     heads = await lock_heads(connection, fence, {a.partition for a in batch})
-    batch = [await _expanded(connection, a) for a in batch]
+    batch = [
+        await _expanded(connection, a) if isinstance(a.submission.command, staged.NAMING) else a
+        for a in batch
+    ]
     loaded = await load(
         connection,
         Needs.of(

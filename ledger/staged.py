@@ -108,6 +108,10 @@ def digest_of(bodies: Iterable[bytes]) -> bytes:
     return digest.digest()
 
 
+#: Commands that may only name their transfers; all others are what ``expanded`` makes of them.
+NAMING: Final = (PostStagedBatch, ReplayDeadLetter)
+
+
 async def expanded(connection: Queries, command: Command) -> Command | Rejection:
     """The command with the transfers themselves in place of a file that is only named."""
     match command:
