@@ -82,7 +82,7 @@ async def apply(writer: Writer, batch: Sequence[Assigned]) -> Applied:
         if not commands:
             continue
         try:
-            connection = await writer.connection()
+            connection = await writer.begun_connection()
             for outcome in await execute(connection, writer.fence, commands):
                 outcomes[outcome.command_id] = outcome
             attempt = 0

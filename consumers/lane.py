@@ -94,6 +94,7 @@ class Lane:
             await self._wait()
 
     async def _wait(self) -> None:
+        await self._writer.begin_early()
         try:
             async with asyncio.timeout(_IDLE_S):
                 await self._arrived.wait()

@@ -103,7 +103,7 @@ async def execute(
     for attempt in range(_KEY_RACES):
         try:
             async with asyncio.timeout(_STATEMENTS_TIMEOUT_S):
-                await connection.execute("BEGIN")
+                await begin(connection)
                 outcomes = await _run(connection, fence, batch)
         except asyncpg.UniqueViolationError as error:
             await rollback(connection)
@@ -175,7 +175,7 @@ async def park_message(connection: asyncpg.Connection, fence: Fence, letter: Dea
     """Park a message that decides nothing, if its partition is still ours. Raises like execute."""
     try:
         async with asyncio.timeout(_STATEMENTS_TIMEOUT_S):
-            await connection.execute("BEGIN")
+            await begin(connection)
             await lock_heads(connection, fence, {letter.partition})
             await park(connection, [letter])
     except TimeoutError:
@@ -239,6 +239,12 @@ def _links(outcomes: Sequence[Outcome], heads: Mapping[int, _Head]) -> list[Link
         )
         for partition, decided in sorted(by_partition.items())
     ]
+
+
+async def begin(connection: asyncpg.Connection) -> None:
+    """Open a transaction, if none is open yet. READ COMMITTED: it sees what its statements see."""
+    if not connection.is_in_transaction():
+        await connection.execute("BEGIN")
 
 
 async def commit(connection: asyncpg.Connection) -> None:
