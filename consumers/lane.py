@@ -156,6 +156,8 @@ class Lane:
         applied = await applying.apply(self._writer, batch)
         await self._discard_lost(applied.lost)
         self._reply(items, applied.outcomes)
+        # A turn of the loop, for the writer: what callers wait for goes before the rest is done.
+        await asyncio.sleep(0)
         for partition, delivery in {p.number: (p, d) for p, d in items}.values():
             await partition.ack(delivery)
         metrics.BATCH_COMMANDS.observe(len(batch))

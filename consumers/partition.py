@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq.abc import DeliveredMessage
 
 from ledger.commands import Command, PostStagedBatch, PostTransferGroup, ReplayDeadLetter
 from topology import connections, names
@@ -46,7 +47,7 @@ def transfers_of(command: Command) -> int:
 class Delivery:
     """One message: what it says, or why it cannot be read."""
 
-    incoming: AbstractIncomingMessage
+    incoming: DeliveredMessage
     content: CommandMessage | Malformed
     arrived_s: float
 
@@ -105,11 +106,11 @@ class Partition:
         # A queue that is deleted takes its consumer along and leaves the channel open.
         underlay = await channel.get_underlay_channel()
         underlay.on_consumer_cancel_callbacks.add(self._on_cancelled)
-        name = names.command_queue(self.layout, self.number)
-        queue = await channel.get_queue(name, ensure=False)
-        await queue.consume(self._receive)
+        await connections.consume(
+            channel, names.command_queue(self.layout, self.number), self._receive
+        )
 
-    async def _receive(self, message: AbstractIncomingMessage) -> None:
+    async def _receive(self, message: DeliveredMessage) -> None:
         content: CommandMessage | Malformed
         try:
             content = decode_commands(message.body)
@@ -141,7 +142,7 @@ class Partition:
         try:
             with connections.losing_the_peer():
                 async with asyncio.timeout(_ACK_TIMEOUT_S):
-                    await last.incoming.ack(multiple=True)
+                    await connections.ack(last.incoming)
         except connections.BROKER_ERRORS as error:
             _log.warning("partition.ack_failed", partition=self.number, error=repr(error))
             await self.close()

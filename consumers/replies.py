@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq import Channel
 
 from consumers import metrics
 from topology import connections
@@ -31,9 +32,28 @@ class ReplyPublisher:
     def __init__(self, url: str, name: str) -> None:
         self._url, self._name = url, name
         self._waiting: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_MAX_MESSAGES)
+        self._connection: AbstractConnection | None = None
+        self._channel: Channel | None = None
+        self._written: asyncio.Future[None] | None = None
+        """Done when the last message that went past the buffer is written."""
 
     def put(self, queue: str, body: bytes) -> None:
-        """Send soon, or never."""
+        """Send now, soon, or never."""
+        if not self._post(queue, body):
+            self._wait_for_turn(queue, body)
+
+    def _post(self, queue: str, body: bytes) -> bool:
+        """Past the buffer and the task that empties it, where the broker takes it at once: what a
+        caller waits for is on its way before anything else is done. Order means nothing here."""
+        if self._connection is None or self._channel is None:
+            return False
+        if connections.is_blocked(self._connection):
+            return False
+        written = connections.post(self._channel, queue, body)
+        self._written = written or self._written
+        return written is not None
+
+    def _wait_for_turn(self, queue: str, body: bytes) -> None:
         try:
             self._waiting.put_nowait((queue, body))
         except asyncio.QueueFull:
@@ -44,6 +64,8 @@ class ReplyPublisher:
         try:
             async with asyncio.timeout(_FLUSH_S):
                 await self._waiting.join()
+                if self._written is not None:
+                    await self._written
         except TimeoutError:
             return
 
@@ -55,6 +77,7 @@ class ReplyPublisher:
                 try:
                     await self._publish_all(connection)
                 finally:
+                    self._connection = self._channel = self._written = None
                     await connections.close(connection)
             except connections.BROKER_ERRORS as error:
                 _log.warning("replies.connection_failed", error=repr(error))
@@ -63,6 +86,8 @@ class ReplyPublisher:
 
     async def _publish_all(self, connection: AbstractConnection) -> None:
         channel = await connections.plain_channel(connection)
+        self._connection = connection
+        self._channel = await connections.underlay(channel)
         while True:
             queue, body = await self._waiting.get()
             try:

@@ -14,7 +14,6 @@ from enum import Enum, auto
 from typing import Final
 
 import structlog
-from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import ChannelInvalidStateError, DeliveryError, PublishError
 
@@ -199,13 +198,8 @@ class _Lane:
             return
         metrics.COMMANDS_PER_MESSAGE.observe(len(parcels))
         try:
-            with connections.losing_the_peer():
-                await channel.default_exchange.publish(
-                    Message(body, delivery_mode=DeliveryMode.PERSISTENT),
-                    self._publisher.queue(self._partition),
-                    mandatory=True,
-                    timeout=CONFIRM_TIMEOUT_S,
-                )
+            queue = self._publisher.queue(self._partition)
+            await connections.publish(channel, queue, body, CONFIRM_TIMEOUT_S)
         except PublishError:
             _refuse(parcels, Unroutable("the broker has no queue for this partition"))
         except DeliveryError:

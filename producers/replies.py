@@ -14,7 +14,7 @@ from uuid import UUID
 
 import asyncpg
 import structlog
-from aio_pika.abc import AbstractIncomingMessage
+from aiormq.abc import DeliveredMessage
 
 from ledger import lookup
 from ledger.database import UNREACHABLE, Queries
@@ -95,7 +95,7 @@ class ReplyQueue:
             channel = await connections.plain_channel(connection)
             await connections.close_when_cancelled(channel)
             name = names.reply_queue()
-            queue = await channel.declare_queue(
+            await channel.declare_queue(
                 name,
                 durable=False,
                 exclusive=True,
@@ -103,7 +103,7 @@ class ReplyQueue:
                 arguments={"x-max-length": _QUEUE_LENGTH, "x-overflow": "drop-head"},
                 timeout=connections.CONNECT_TIMEOUT_S,
             )
-            await queue.consume(self._receive, no_ack=True)
+            await connections.consume(channel, name, self._receive, no_ack=True)
             self.name = name
             _log.info("replies.connected", queue=name)
             await channel.closed()
@@ -111,7 +111,7 @@ class ReplyQueue:
         finally:
             await connections.close(connection)
 
-    async def _receive(self, message: AbstractIncomingMessage) -> None:
+    async def _receive(self, message: DeliveredMessage) -> None:
         try:
             outcomes = decode_outcomes(message.body)
         except Malformed as error:

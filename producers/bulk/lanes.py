@@ -13,7 +13,6 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import DeliveryError
 
@@ -55,13 +54,8 @@ class Broker:
         where nobody knows."""
         channel = await self._channel(partition)
         try:
-            with connections.losing_the_peer():
-                await channel.default_exchange.publish(
-                    Message(body, delivery_mode=DeliveryMode.PERSISTENT),
-                    names.command_queue(self._layout, partition),
-                    mandatory=True,
-                    timeout=CONFIRM_TIMEOUT_S,
-                )
+            queue = names.command_queue(self._layout, partition)
+            await connections.publish(channel, queue, body, CONFIRM_TIMEOUT_S)
         except DeliveryError as error:
             raise Unavailable(f"the broker refuses: {error!r}") from None
         except connections.BROKER_ERRORS:
