@@ -67,6 +67,7 @@ class Writer:
             await begin(self._connection)
         except (*UNREACHABLE, asyncpg.PostgresError) as error:
             _log.info("writer.begin_early", error=repr(error))
+            self.heed(error)
 
     async def connection(self) -> asyncpg.Connection[Any]:
         """The connection, outside any transaction. Raises what connecting raises."""
