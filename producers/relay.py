@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Set
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Final, NamedTuple
-from uuid import UUID
+from typing import Any, Final
 
 import asyncpg
 import msgspec
@@ -27,10 +25,11 @@ from aiormq.exceptions import PublishError
 from ledger import lookup
 from ledger.database import UNREACHABLE, connect_writer
 from ledger.deployment import Deployment
-from ledger.events import Event, events_of, types_of
+from ledger.events import Event, events_of
 from ledger.outcomes import Outcome
 from ledger.sql import RELAY as SQL
 from producers import metrics
+from producers.stretches import Rest, Stretch, Told, marks_of
 from topology import connections, names
 from topology.command_ids import CommandIds
 from topology.deadlines import CONFIRM_TIMEOUT_S
@@ -51,46 +50,6 @@ _log = structlog.get_logger(__name__)
 _encoder = msgspec.json.Encoder()
 
 
-class _Mark(NamedTuple):
-    """An outcome that was not read yet, and what may be told of it."""
-
-    number: int
-    command_id: UUID
-    types: frozenset[str]
-
-
-class _Rest(NamedTuple):
-    """An outcome that is told in part."""
-
-    outcome: Outcome
-    begun: int
-    """How many of its events were told."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Stretch:
-    """Some of a partition's outcomes, in order and behind the cursor."""
-
-    partition: int
-    marks: Sequence[_Mark] = ()
-    rest: _Rest | None = None
-    """Stands alone: what comes behind it is another stretch."""
-
-
-@dataclass(slots=True)
-class _Told:
-    """How much of a stretch the broker has confirmed."""
-
-    partition: int
-    number: int | None = None
-    """Of the last outcome of which there is nothing left to tell."""
-    rest: _Rest | None = None
-    cut: bool = False
-    """Whether it ended before its end."""
-    error: Exception | None = None
-    """Why, where the broker refused."""
-
-
 class Relay:
     """Publishes the events of all partitions, as far as no other relay is at one."""
 
@@ -104,7 +63,7 @@ class Relay:
         """One connection for all partitions' stretches."""
         self._unheard: set[int] = set()
         """Partitions of whose last stretch something was told that nobody had subscribed to."""
-        self._rests: dict[int, _Rest] = {}
+        self._rests: dict[int, Rest] = {}
         """Outcomes that are told in part, by partition: as good as the cursor while it stands
         before them, and lost with this process, which tells them from their beginning again."""
 
@@ -184,17 +143,17 @@ class Relay:
         full = any(s.rest or len(s.marks) == _OUTCOMES_AT_A_TIME for s in stretches)
         return full or any(each.cut for each in told)
 
-    async def _next(self, database: asyncpg.Connection, partition: int, number: int) -> _Stretch:
+    async def _next(self, database: asyncpg.Connection, partition: int, number: int) -> Stretch:
         """What comes behind the cursor, which stands at ``number``."""
         rest = self._rests.pop(partition, None)
         if rest is not None and rest.outcome.number == number + 1:
-            return _Stretch(partition, rest=rest)
+            return Stretch(partition, rest=rest)
         rows = await database.fetch(SQL.marks, partition, number, _OUTCOMES_AT_A_TIME)
-        return _Stretch(partition, list(_marks(rows)))
+        return Stretch(partition, marks_of(rows))
 
     async def _publish(
-        self, database: asyncpg.Connection, exchange: AbstractExchange, stretch: _Stretch
-    ) -> _Told:
+        self, database: asyncpg.Connection, exchange: AbstractExchange, stretch: Stretch
+    ) -> Told:
         """One partition's events, each confirmed before the next: a queue that refuses one and
         takes the following would break the order.
 
@@ -202,7 +161,7 @@ class Relay:
         not sent: all were decided before it was, and a subscription is for what comes after it.
         """
         until_s = time.monotonic() + _STRETCH_S
-        told = _Told(stretch.partition)
+        told = Told(stretch.partition)
         begun = 0 if stretch.rest is None else stretch.rest.begun
         unheard: set[str] = set()
         async for outcome in self._outcomes(database, stretch, unheard):
@@ -219,7 +178,7 @@ class Relay:
                     break
             if begun < len(events):
                 # Numbers have no gaps: whatever stands before it is told, or passed over.
-                told.number, told.rest = outcome.number - 1, _Rest(outcome, begun)
+                told.number, told.rest = outcome.number - 1, Rest(outcome, begun)
                 break
             told.number, begun = outcome.number, 0
             if told.cut:
@@ -234,7 +193,7 @@ class Relay:
         return told
 
     async def _outcomes(
-        self, database: asyncpg.Connection, stretch: _Stretch, unheard: Set[str]
+        self, database: asyncpg.Connection, stretch: Stretch, unheard: Set[str]
     ) -> AsyncIterator[Outcome]:
         """Those of which somebody may hear, read whole; few at first where lately nobody heard."""
         if stretch.rest is not None:
@@ -288,17 +247,3 @@ class Relay:
                 await self._stopping.wait()
         except TimeoutError:
             return
-
-
-def _marks(rows: Sequence[Any]) -> Iterator[_Mark]:
-    """Events are numbered without gaps: the next outcome's first tells how many there are."""
-    following: int | None = None
-    marks: list[_Mark] = []
-    for row in reversed(rows):
-        types: frozenset[str] = frozenset()
-        first = row["first_event"]
-        if first is not None:
-            types = types_of(row["kind"], None if following is None else following - first)
-            following = first
-        marks.append(_Mark(row["number"], row["command_id"], types))
-    return reversed(marks)

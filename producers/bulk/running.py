@@ -64,9 +64,8 @@ class Run:
             self._wish = wish
 
     async def run(self) -> Wish:
-        """Work until every line has its last word, or until the wish is to pause; answers the wish
-        that was followed. Raises ``LeaseLost``, or what the database raises: then it can be run
-        again."""
+        """Work until every line has its last word, or the wish is to pause; answers the wish that
+        was followed. Raises ``LeaseLost``, or what the database raises: run it again then."""
         async with asyncio.TaskGroup() as group:
             await self._load(group)
             while self._open_lots and self._wish is not Wish.PAUSE:
