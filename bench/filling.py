@@ -22,7 +22,8 @@ from ledger import heads
 from ledger.commands import Command, CreateWallet, PostTransfer, Submission, WalletRef
 from ledger.database import connect_writer
 from ledger.deployment import Layout, read_deployment
-from ledger.execute import Assigned, Fence, execute
+from ledger.execute import Assigned, execute
+from ledger.fence import Fence
 from ledger.outcomes import Outcome, TransferPosted, WalletCreated
 from ledger.records import WalletType
 from topology.partitions import partition_of

@@ -24,7 +24,8 @@ from consumers.writer import Stopping, Writer
 from ledger import dead_letters
 from ledger.database import UNREACHABLE
 from ledger.dead_letters import DeadLetter
-from ledger.execute import Assigned, CommitUnknown, FenceLost, execute, park_message
+from ledger.execute import Assigned, CommitUnknown, execute, park_message
+from ledger.fence import FenceLost
 from ledger.outcomes import Outcome
 
 _BACK_OFF_S: Final = 0.05

@@ -9,7 +9,8 @@ import structlog
 
 from ledger import heads
 from ledger.database import UNREACHABLE, connect_writer
-from ledger.execute import Fence, begin, rollback
+from ledger.execute import begin, rollback
+from ledger.fence import Fence
 
 #: The server is a standby by now, or silent, or has ended the session without being heard.
 _USELESS: Final = (

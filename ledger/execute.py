@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import asyncpg
@@ -23,12 +23,12 @@ from ledger.database import UNREACHABLE
 from ledger.dead_letters import DeadLetter, park
 from ledger.decide import Source, decide, refused_keys
 from ledger.events import event_count
+from ledger.fence import Fence, Head, lock, lock_heads
 from ledger.load import Needs, load
 from ledger.outcomes import Outcome
 from ledger.references import new_reference
 from ledger.rejections import Rejection
 from ledger.resolutions import resolve
-from ledger.sql import EXECUTE as SQL
 from ledger.write import Link, Writes
 
 #: All statements before COMMIT together: several may have to wait for locks.
@@ -50,24 +50,8 @@ _KEYS: Final = frozenset(
 _SOURCE: Final = Source(new_id=uuid_utils.compat.uuid7, new_reference=new_reference)
 
 
-class FenceLost(Exception):
-    """Another process has taken some of the batch's partitions over; nothing was written."""
-
-    def __init__(self, partitions: frozenset[int]) -> None:
-        super().__init__(f"lost partitions {sorted(partitions)}")
-        self.partitions = partitions
-
-
 class CommitUnknown(Exception):
     """The connection was lost in COMMIT: the batch is in the books, or not. Look, then answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """What makes a process the owner of partitions: the epochs it took."""
-
-    layout: int
-    epochs: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +65,6 @@ class Assigned:
     letter. Recorded all the same, unless the deadline has passed."""
     dead_letter: DeadLetter | None = None
     """Parked in the same transaction."""
-
-
-@dataclass(slots=True)
-class _Head:
-    next_number: int
-    next_event: int
-    last_hash: bytes
-    decided_at: datetime
 
 
 async def execute(
@@ -125,18 +101,24 @@ async def execute(
 async def _run(
     connection: asyncpg.Connection, fence: Fence, batch: Sequence[Assigned]
 ) -> list[Outcome]:
-    heads = await lock_heads(connection, fence, {a.partition for a in batch})
     batch = [
         await _expanded(connection, a) if isinstance(a.submission.command, staged.NAMING) else a
         for a in batch
     ]
+    needs = Needs.of(
+        (a.submission.command for a in batch if a.refused is None),
+        (a.submission.command for a in batch if a.refused is not None),
+    )
+    # Wallets that are named can only be looked up behind the heads' lock: the former owner may have
+    # been about to create them.
+    at_once = not needs.names
+    partitions = {a.partition for a in batch}
+    heads, wallets = await lock(connection, fence, partitions, needs.wallets if at_once else ())
     loaded = await load(
         connection,
-        Needs.of(
-            (a.submission.command for a in batch if a.refused is None),
-            (a.submission.command for a in batch if a.refused is not None),
-        ),
+        needs,
         lock=True,
+        wallets=wallets if at_once else None,
         command_ids=[a.submission.command_id for a in batch],
         # Later than all before it even where the clock was put back: what a reader was told to be
         # complete stays so.
@@ -187,23 +169,7 @@ async def park_message(connection: asyncpg.Connection, fence: Fence, letter: Dea
     await commit(connection)
 
 
-async def lock_heads(
-    connection: asyncpg.Connection, fence: Fence, partitions: set[int]
-) -> dict[int, _Head]:
-    """Hold the partitions' head rows until the transaction ends. Raises ``FenceLost``."""
-    rows = await connection.fetch(SQL.lock_heads, fence.layout, sorted(partitions))
-    owned = {row["partition"] for row in rows if row["epoch"] == fence.epochs.get(row["partition"])}
-    if owned != partitions:
-        raise FenceLost(frozenset(partitions - owned))
-    return {
-        row["partition"]: _Head(
-            row["next_number"], row["next_event"], row["last_hash"], row["decided_at"]
-        )
-        for row in rows
-    }
-
-
-def _decide(assigned: Assigned, books: Books, head: _Head) -> Outcome:
+def _decide(assigned: Assigned, books: Books, head: Head) -> Outcome:
     submission = assigned.submission
     result = decide(submission, books, _SOURCE, assigned.refused)
     if isinstance(result, Rejection):
@@ -225,7 +191,7 @@ def _decide(assigned: Assigned, books: Books, head: _Head) -> Outcome:
     return outcome
 
 
-def _links(outcomes: Sequence[Outcome], heads: Mapping[int, _Head]) -> list[Link]:
+def _links(outcomes: Sequence[Outcome], heads: Mapping[int, Head]) -> list[Link]:
     by_partition: dict[int, list[Outcome]] = {}
     for outcome in outcomes:
         by_partition.setdefault(outcome.partition, []).append(outcome)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import asyncpg
 
-from ledger.execute import Fence
+from ledger.fence import Fence
 from ledger.sql import HEADS as SQL
 
 _SWEEP_MARGIN: Final = timedelta(minutes=1)

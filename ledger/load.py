@@ -145,18 +145,22 @@ async def load(
     needs: Needs,
     *,
     lock: bool,
+    wallets: Sequence[Any] | None = None,
     command_ids: Sequence[UUID] = (),
     not_before: datetime | None = None,
 ) -> Loaded:
     """Read, and where ``lock`` is set lock until the transaction ends, what the commands need.
 
+    ``wallets`` are the rows that ``execute`` has locked already, where it knew which are needed.
     The decision time is the database clock after all locks, but never before ``not_before`` (the
     heads') nor before the last entry of a wallet that is written to.
     """
     suffix = LOCKED if lock else ""
     books = Books(at=datetime.min)
     await _load_names(connection, needs, books)
-    latest = await _load_wallets(connection, needs, books, suffix)
+    if wallets is None and needs.wallets:
+        wallets = await connection.fetch(SQL.wallets + suffix, list(needs.wallets))
+    latest = _take_wallets_in(wallets or (), needs, books)
     releases: list[UUID] = []
     if needs.sessions or needs.releases:
         rows = await connection.fetch(
@@ -197,14 +201,10 @@ async def _load_names(connection: Queries, needs: Needs, books: Books) -> None:
             needs.funds.add(wallet_id)
 
 
-async def _load_wallets(
-    connection: Queries, needs: Needs, books: Books, suffix: str
-) -> datetime | None:
-    """Take the wallets in; answers the time of the latest entry on any of them."""
+def _take_wallets_in(rows: Sequence[Any], needs: Needs, books: Books) -> datetime | None:
+    """Answers the time of the latest entry on any of them."""
     latest: datetime | None = None
-    if not needs.wallets:
-        return latest
-    for row in await connection.fetch(SQL.wallets + suffix, list(needs.wallets)):
+    for row in rows:
         wallet = lookup.wallet(row)
         books.wallets[wallet.wallet_id] = wallet
         books.wallet_ids[wallet.external_unique_id] = wallet.wallet_id

@@ -31,7 +31,7 @@ class _Statements:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Execute(_Statements):
-    lock_heads: str
+    lock: str
     find_wallets: str
     wallets: str
     reservations: str

@@ -5,14 +5,37 @@
 -- ``wallets`` and ``reservations`` get a lock clause where the batch may write; a check that moves
 -- nothing (onlyCheck) reads the same statements without it.
 
--- name: lock_heads
--- The fence, the numbering and the clock of every partition in the batch.
--- $1 smallint layout, $2 smallint[] partitions
-SELECT partition, epoch, next_number, next_event, last_hash, decided_at
-  FROM heads
- WHERE layout = $1::smallint AND partition = ANY ($2::smallint[])
- ORDER BY partition
-   FOR NO KEY UPDATE
+-- name: lock
+-- The fence, the numbering and the clock of every partition in the batch, then every wallet whose
+-- row it may write, as ``wallets`` has them: one after the other, in one round trip. Rows of heads
+-- have no wallet, and the other way round.
+-- $1 smallint layout, $2 smallint[] partitions, $3 uuid[] wallet ids
+WITH head AS MATERIALIZED (
+    SELECT partition, epoch, next_number, next_event, last_hash, decided_at
+      FROM heads
+     WHERE layout = $1::smallint AND partition = ANY ($2::smallint[])
+     ORDER BY partition
+       FOR NO KEY UPDATE
+), wallet AS MATERIALIZED (
+    SELECT wallet_id, external_unique_id, reference, type, status, currency, minimum_minor,
+           balance_minor, last_sequence, last_entry, name, metadata, created
+      FROM wallets
+     WHERE wallet_id = ANY ($3::uuid[])
+     ORDER BY wallet_id
+       FOR NO KEY UPDATE
+)
+SELECT partition, epoch, next_number, next_event, last_hash, decided_at,
+       NULL::uuid AS wallet_id, NULL::text AS external_unique_id, NULL::text AS reference,
+       NULL::text AS type, NULL::text AS status, NULL::text AS currency,
+       NULL::bigint AS minimum_minor, NULL::bigint AS balance_minor,
+       NULL::bigint AS last_sequence, NULL::timestamptz AS last_entry, NULL::text AS name,
+       NULL::json AS metadata, NULL::timestamptz AS created
+  FROM head
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, NULL, NULL,
+       wallet_id, external_unique_id, reference, type, status, currency, minimum_minor,
+       balance_minor, last_sequence, last_entry, name, metadata, created
+  FROM wallet
 
 -- name: find_wallets
 -- External ids -> wallet ids, for commands that name wallets so. A pair never changes: no lock.

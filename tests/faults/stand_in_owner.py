@@ -19,7 +19,8 @@ import msgspec
 from ledger import heads
 from ledger.commands import Submission
 from ledger.database import UNREACHABLE, connect_writer
-from ledger.execute import Assigned, Fence, FenceLost, execute, lock_heads
+from ledger.execute import Assigned, execute
+from ledger.fence import Fence, FenceLost, lock_heads
 from tests.integration.ledger_driver import LAYOUT
 
 _ENTRY = (UUID(int=1), 1, UUID(int=2), 1, 1, datetime(2026, 1, 1, tzinfo=UTC))

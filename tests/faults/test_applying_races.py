@@ -17,7 +17,8 @@ from consumers.writer import Writer
 from ledger import dead_letters, lookup
 from ledger.commands import Command, PostTransfer, ReverseTransfer
 from ledger.database import connect_owner
-from ledger.execute import Assigned, FenceLost, execute
+from ledger.execute import Assigned, execute
+from ledger.fence import FenceLost
 from ledger.outcomes import TransferPosted
 from ledger.rejections import Code, Rejection
 from tests.databases import Database

@@ -24,7 +24,8 @@ from ledger.commands import (
 )
 from ledger.database import connect_writer
 from ledger.deployment import Layout
-from ledger.execute import Assigned, Fence, execute
+from ledger.execute import Assigned, execute
+from ledger.fence import Fence
 from ledger.outcomes import Outcome, Result, WalletCreated
 from ledger.records import WalletType
 from tests.databases import Database

@@ -21,7 +21,8 @@ from ledger.commands import (
     ReverseTransfer,
 )
 from ledger.database import UNREACHABLE, connect_owner, connect_writer
-from ledger.execute import Assigned, Fence, FenceLost, execute
+from ledger.execute import Assigned, execute
+from ledger.fence import Fence, FenceLost
 from ledger.outcomes import (
     Outcome,
     ReservationPlaced,

@@ -12,7 +12,7 @@ import pytest
 from ledger import heads, interventions, layouts, reads
 from ledger.database import connect_owner
 from ledger.deployment import Layout, read_deployment
-from ledger.execute import FenceLost
+from ledger.fence import FenceLost
 from ledger.interventions import State
 from ledger.layouts import LayoutMoved, NoLayoutLeft
 from ledger.outcomes import TransferPosted
