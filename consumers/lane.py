@@ -45,6 +45,8 @@ class Lane:
         self._partitions: dict[int, Partition] = {}
         self._arrived = asyncio.Event()
         self._turns = 0
+        self._conclusion: asyncio.Future[None] | None = None
+        """Of the latest batch, while it is not over."""
         self.paused: frozenset[int] = frozenset()
         """Partitions whose commands wait for an operator."""
 
@@ -74,11 +76,14 @@ class Lane:
 
     async def run(self, housekeep: Callable[[], Awaitable[None]]) -> None:
         """Apply batches until stopped; ``housekeep`` runs between them, as it shares the writer."""
-        with suppress(Stopping):
-            while not self._writer.stopping:
-                self._arrived.clear()
-                await housekeep()
-                await self._turn_once()
+        try:
+            with suppress(Stopping):
+                while not self._writer.stopping:
+                    self._arrived.clear()
+                    await housekeep()
+                    await self._turn_once()
+        finally:
+            await self._concluded()
 
     async def _turn_once(self) -> None:
         for partition in self.partitions:
@@ -154,15 +159,29 @@ class Lane:
         started_s = time.monotonic()
         batch = [a for partition, delivery in items for a in self._assign(partition, delivery)]
         applied = await applying.apply(self._writer, batch)
+        metrics.BATCH_COMMANDS.observe(len(batch))
+        metrics.BATCH_SECONDS.observe(time.monotonic() - started_s)
+        await self._concluded()
         await self._discard_lost(applied.lost)
-        self._reply(items, applied.outcomes)
+        self._conclusion = asyncio.ensure_future(self._conclude(items, applied.outcomes))
+        if not any(partition.buffer for partition in self._partitions.values()):
+            await self._concluded()
+
+    async def _conclude(self, items: Sequence[Item], outcomes: Mapping[UUID, Outcome]) -> None:
+        """What is left when a batch is in the books. While messages wait the next batch does not
+        wait for it: this is done while the database works on that one."""
+        self._reply(items, outcomes)
         # A turn of the loop, for the writer: what callers wait for goes before the rest is done.
         await asyncio.sleep(0)
         for partition, delivery in {p.number: (p, d) for p, d in items}.values():
             await partition.ack(delivery)
-        metrics.BATCH_COMMANDS.observe(len(batch))
-        metrics.BATCH_SECONDS.observe(time.monotonic() - started_s)
-        _count(items, applied.outcomes)
+        _count(items, outcomes)
+
+    async def _concluded(self) -> None:
+        """Wait for the latest conclusion: they come one after the other, as acks have to."""
+        if self._conclusion is not None:
+            conclusion, self._conclusion = self._conclusion, None
+            await conclusion
 
     def _assign(self, partition: Partition, delivery: Delivery) -> Iterable[Assigned]:
         content = delivery.readable

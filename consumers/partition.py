@@ -50,17 +50,12 @@ class Delivery:
     incoming: DeliveredMessage
     content: CommandMessage | Malformed
     arrived_s: float
+    size: int
+    """What applying it costs, in commands; a group counts as its transfers."""
 
     @property
     def commands(self) -> int:
         return 0 if isinstance(self.content, Malformed) else len(self.content.submissions)
-
-    @property
-    def size(self) -> int:
-        """What applying it costs, in commands; a group counts as its transfers."""
-        if isinstance(self.content, Malformed):
-            return 0
-        return sum(transfers_of(s.command) for s in self.content.submissions)
 
     @property
     def readable(self) -> CommandMessage:
@@ -114,9 +109,10 @@ class Partition:
         content: CommandMessage | Malformed
         try:
             content = decode_commands(message.body)
+            size = sum(transfers_of(s.command) for s in content.submissions)
         except Malformed as error:
-            content = error
-        self.buffer.append(Delivery(message, content, time.monotonic()))
+            content, size = error, 0
+        self.buffer.append(Delivery(message, content, time.monotonic(), size))
         self.on_arrival()
 
     async def _on_cancelled(self, _: object) -> None:
