@@ -81,6 +81,8 @@ class Housekeeping:
 
     async def _tick(self) -> None:
         connection = await self._writer.connection()
+        # Partitions may be handed back below: what is not acked by then comes again to others.
+        await self._lane.concluded()
         await self._require_layout()
         stopped = await interventions.in_force(connection)
         self._lane.paused = frozenset(p for p, i in stopped.items() if i.state is State.PAUSED)

@@ -83,7 +83,7 @@ class Lane:
                     await housekeep()
                     await self._turn_once()
         finally:
-            await self._concluded()
+            await self.concluded()
 
     async def _turn_once(self) -> None:
         for partition in self.partitions:
@@ -104,7 +104,7 @@ class Lane:
             async with asyncio.timeout(_IDLE_S):
                 await self._arrived.wait()
         except TimeoutError:
-            return
+            await self._writer.end_early()
 
     def _gather(self) -> list[Item]:
         """The next batch. A message that must go alone is a batch of its own."""
@@ -153,6 +153,7 @@ class Lane:
         )
         _log.error("lane.malformed", partition=partition.number, error=str(error))
         await self._discard_lost(await applying.park(self._writer, letter))
+        await self.concluded()
         await partition.ack(delivery)
 
     async def _apply(self, items: Sequence[Item]) -> None:
@@ -161,11 +162,11 @@ class Lane:
         applied = await applying.apply(self._writer, batch)
         metrics.BATCH_COMMANDS.observe(len(batch))
         metrics.BATCH_SECONDS.observe(time.monotonic() - started_s)
-        await self._concluded()
+        await self.concluded()
         await self._discard_lost(applied.lost)
         self._conclusion = asyncio.ensure_future(self._conclude(items, applied.outcomes))
         if not any(partition.buffer for partition in self._partitions.values()):
-            await self._concluded()
+            await self.concluded()
 
     async def _conclude(self, items: Sequence[Item], outcomes: Mapping[UUID, Outcome]) -> None:
         """What is left when a batch is in the books. While messages wait the next batch does not
@@ -177,8 +178,9 @@ class Lane:
             await partition.ack(delivery)
         _count(items, outcomes)
 
-    async def _concluded(self) -> None:
-        """Wait for the latest conclusion: they come one after the other, as acks have to."""
+    async def concluded(self) -> None:
+        """Wait until everything that was taken is answered and acked. Conclusions come one after
+        the other, as acks have to."""
         if self._conclusion is not None:
             conclusion, self._conclusion = self._conclusion, None
             await conclusion

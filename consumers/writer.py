@@ -70,11 +70,18 @@ class Writer:
             _log.info("writer.begin_early", error=repr(error))
             self.heed(error)
 
+    async def end_early(self) -> None:
+        """End a transaction in which nothing came to be done, long before the server would."""
+        connection = self._connection
+        if connection is not None and not connection.is_closed() and connection.is_in_transaction():
+            await rollback(connection)
+
     async def connection(self) -> asyncpg.Connection[Any]:
         """The connection, outside any transaction. Raises what connecting raises."""
         connection = await self.begun_connection()
         if connection.is_in_transaction():
             await rollback(connection)
+            connection = await self.begun_connection()
         return connection
 
     async def begun_connection(self) -> asyncpg.Connection[Any]:

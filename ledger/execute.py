@@ -209,7 +209,8 @@ def _links(outcomes: Sequence[Outcome], heads: Mapping[int, Head]) -> list[Link]
 
 async def begin(connection: asyncpg.Connection) -> None:
     """Open a transaction, if none is open yet. READ COMMITTED: it sees what its statements see."""
-    if not connection.is_in_transaction():
+    # A closed one has no transaction to ask for: BEGIN raises what it should.
+    if connection.is_closed() or not connection.is_in_transaction():
         await connection.execute("BEGIN")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Set
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
@@ -126,12 +126,7 @@ class Relay:
                 await self._next(database, partition, number)
                 for partition, number in await database.fetch(SQL.claim)
             ]
-            async with asyncio.TaskGroup() as publishing:
-                telling = [
-                    publishing.create_task(self._publish(database, exchange, stretch))
-                    for stretch in stretches
-                ]
-            told = [task.result() for task in telling]
+            told = await self._publish_all(database, exchange, stretches)
             for each in told:
                 if each.rest is not None:
                     self._rests[each.partition] = each.rest
@@ -143,13 +138,31 @@ class Relay:
         full = any(s.rest or len(s.marks) == _OUTCOMES_AT_A_TIME for s in stretches)
         return full or any(each.cut for each in told)
 
+    async def _publish_all(
+        self,
+        database: asyncpg.Connection,
+        exchange: AbstractExchange,
+        stretches: Sequence[Stretch],
+    ) -> list[Told]:
+        try:
+            async with asyncio.TaskGroup() as publishing:
+                telling = [
+                    publishing.create_task(self._publish(database, exchange, stretch))
+                    for stretch in stretches
+                ]
+        except ExceptionGroup as errors:
+            # Whoever begins anew after a loss knows the errors themselves.
+            raise errors.exceptions[0] from errors
+        return [task.result() for task in telling]
+
     async def _next(self, database: asyncpg.Connection, partition: int, number: int) -> Stretch:
         """What comes behind the cursor, which stands at ``number``."""
         rest = self._rests.pop(partition, None)
-        if rest is not None and rest.outcome.number == number + 1:
-            return Stretch(partition, rest=rest)
         rows = await database.fetch(SQL.marks, partition, number, _OUTCOMES_AT_A_TIME)
-        return Stretch(partition, marks_of(rows))
+        marks = marks_of(rows)
+        if rest is not None and marks and marks[0].command_id == rest.outcome.command_id:
+            return Stretch(partition, rest=rest)
+        return Stretch(partition, marks)
 
     async def _publish(
         self, database: asyncpg.Connection, exchange: AbstractExchange, stretch: Stretch
@@ -160,11 +173,13 @@ class Relay:
         Where the broker has nobody to give an event to, the stretch's other events of its key are
         not sent: all were decided before it was, and a subscription is for what comes after it.
         """
-        until_s = time.monotonic() + _STRETCH_S
+        until_s: float | None = None
         told = Told(stretch.partition)
         begun = 0 if stretch.rest is None else stretch.rest.begun
         unheard: set[str] = set()
         async for outcome in self._outcomes(database, stretch, unheard):
+            # Not from the beginning: the first may have waited for other partitions' readings.
+            until_s = until_s or time.monotonic() + _STRETCH_S
             events = events_of(outcome)
             for event in events[begun:]:
                 try:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from ledger.commands import Submission
 from ledger.outcomes import Outcome
@@ -30,7 +31,7 @@ class CommandMessage(
     layout: int
     sent: datetime
     """When the producer sent it, in database time: tells how long it waited in the queue."""
-    reply_to: str | None
+    reply_to: Annotated[str, Meta(pattern="^[ -~]{1,255}$")] | None
     """The queue that gets the outcomes; None where nobody waits."""
     submissions: tuple[Submission, ...]
 

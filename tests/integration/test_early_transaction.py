@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from consumers.writer import Writer
 from ledger import heads
-from ledger.database import connect_owner
+from ledger.database import connect_owner, connect_writer
+from ledger.execute import begin
 from ledger.outcomes import TransferPosted
 from tests.databases import Database
 from tests.integration.ledger_driver import LAYOUT, transfer
@@ -66,3 +68,29 @@ async def test_housekeeping_commits_what_it_writes(
                 return await heads.times(owner, LAYOUT.number) != before
 
             assert await eventually(moved)
+
+
+async def test_a_connection_that_was_ended_is_replaced(
+    database: Database, owner: asyncpg.Connection
+) -> None:
+    writer = Writer(database.writer, LAYOUT.number)
+    await writer.connection()
+    await writer.begin_early()
+    pid = await idle_backend(owner)
+    assert await owner.fetchval("SELECT pg_terminate_backend($1)", pid)
+
+    async def gone() -> bool:
+        return await owner.fetchval("SELECT true FROM pg_stat_activity WHERE pid = $1", pid) is None
+
+    assert await eventually(gone)
+    connection = await writer.connection()
+    assert not connection.is_in_transaction()
+    assert await connection.fetchval("SELECT 1") == 1
+    await writer.close()
+
+
+async def test_nothing_is_begun_on_a_closed_connection(database: Database) -> None:
+    connection = await connect_writer(database.writer)
+    connection.terminate()
+    with pytest.raises(asyncpg.InterfaceError):
+        await begin(connection)

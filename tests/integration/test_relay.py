@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import pytest
 from aio_pika.abc import AbstractIncomingMessage
 from prometheus_client import REGISTRY
 
+from ledger import lookup
 from ledger.commands import CreateWallet, PostTransferGroup
 from ledger.outcomes import TransferGroupPosted
 from producers import relay as relay_module
@@ -170,6 +172,25 @@ async def test_a_rare_event_is_told_between_many_that_nobody_hears_of(
             await until(lambda: relay.report()["behind_s"] == 0.0)
         sessions = [body["data"]["sessionId"] for _, body in received]
         assert sessions == [f"session-{turn}" for turn in range(3)]
+
+
+async def test_a_reading_that_fails_is_done_again(
+    database: Database, broker: Broker, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = lookup.outcomes
+    failures = [TimeoutError(), asyncpg.QueryCanceledError("ended by an operator")]
+
+    async def fail_at_first(*arguments: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await read(*arguments)
+
+    monkeypatch.setattr(relay_module.lookup, "outcomes", fail_at_first)
+    async with subscribed(broker, "wallet.created.#") as received:
+        await ledger.wallet("alice-01")
+        async with relaying(database, broker):
+            await until(lambda: len(received) == 1)
+    assert not failures
 
 
 GROUP = 40

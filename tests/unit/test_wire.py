@@ -205,8 +205,12 @@ def test_outcome_messages_are_read_back() -> None:
         msgspec.msgpack.encode((2, 1, MOMENT, None, ())),
         msgspec.msgpack.encode((1, 1, MOMENT, None, (), "one more")),
         msgspec.msgpack.encode((1, 1, MOMENT, None, ({"amount": 1.5},))),
+        msgspec.msgpack.encode((1, 1, MOMENT, "q" * 256, ())),
     ],
-    ids=["empty", "reserved", "text", "deep", "other version", "more fields", "no command"],
+    ids=[
+        *("empty", "reserved", "text", "deep", "other version", "more fields", "no command"),
+        "no queue has such a name",
+    ],
 )
 def test_what_cannot_be_read_is_malformed(body: bytes) -> None:
     with pytest.raises(Malformed):
