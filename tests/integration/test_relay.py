@@ -185,7 +185,7 @@ async def test_a_reading_that_fails_is_done_again(
             raise failures.pop()
         return await read(*arguments)
 
-    monkeypatch.setattr(relay_module.lookup, "outcomes", fail_at_first)
+    monkeypatch.setattr("producers.relay.lookup.outcomes", fail_at_first)
     async with subscribed(broker, "wallet.created.#") as received:
         await ledger.wallet("alice-01")
         async with relaying(database, broker):
