@@ -10,7 +10,7 @@ import pytest
 
 from tests.databases import Database
 from tests.faults.own_postgres import OwnPostgres, own_postgres
-from tests.faults.payments import paying
+from tests.faults.payments import Payments, paying
 from tests.integration.processes import Broker
 from tests.polling import eventually, until
 from tests.servers import Servers
@@ -39,12 +39,24 @@ async def test_read_only_for_a_while(
             await own.set(default_transaction_read_only="on")
             if ended:
                 await own.end_sessions()
-            assert (await payments.pay("read-only-1", wait_s=2)).status_code in (202, 503, 504)
+            key = await refused(payments)
             await set_writable(own)
             await payments.again()
         words = await payments.settled()
-        assert words["read-only-1"] in ("EXPIRED", "REFUSED")
+        assert words[key] in ("EXPIRED", "REFUSED")
         assert await dead_letters(books) == 0
+
+
+async def refused(payments: Payments) -> str:
+    """The first payment that is not accepted. One may come through before it, in a transaction that
+    an idle consumer had opened while the server still took writes."""
+    for number in range(3):
+        key = f"read-only-{number}"
+        answer = await payments.pay(key, wait_s=2)
+        if answer.status_code != 201:
+            assert answer.status_code in (202, 503, 504)
+            return key
+    pytest.fail("a server that is read-only takes writes")
 
 
 async def set_writable(own: OwnPostgres) -> None:
