@@ -43,6 +43,8 @@ _STRETCH_S: Final = 0.5
 #: How much more is read at a time while somebody hears of it.
 _FASTER: Final = 8
 _IDLE_S: Final = 0.1
+#: The same while nobody hears what is told.
+_UNHEARD_S: Final = 0.5
 _RETRY_S: Final = 1.0
 _DATABASE_ERRORS: Final = (*UNREACHABLE, asyncpg.PostgresError)
 
@@ -63,6 +65,8 @@ class Relay:
         """One connection for all partitions' stretches."""
         self._unheard: set[int] = set()
         """Partitions of whose last stretch something was told that nobody had subscribed to."""
+        self._heard = True
+        """Whether somebody had subscribed to the latest event."""
         self._rests: dict[int, Rest] = {}
         """Outcomes that are told in part, by partition: as good as the cursor while it stands
         before them, and lost with this process, which tells them from their beginning again."""
@@ -117,7 +121,7 @@ class Relay:
             await self._measure(database)
             if not more:
                 # Rather some at once than each by itself: looking costs the same for both.
-                await self._pause(_IDLE_S)
+                await self._pause(_IDLE_S if self._heard else _UNHEARD_S)
 
     async def _tell(self, database: asyncpg.Connection, exchange: AbstractExchange) -> bool:
         """A stretch of every partition that no other relay is at; answers whether more waits."""
@@ -246,7 +250,9 @@ class Relay:
                 await exchange.publish(message, key, mandatory=True, timeout=CONFIRM_TIMEOUT_S)
         except PublishError:
             unheard.add(event.type)
+            self._heard = False
         else:
+            self._heard = True
             metrics.EVENTS.labels(type=event.type).inc()
 
     async def _measure(self, database: asyncpg.Connection) -> None:
