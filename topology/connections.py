@@ -54,12 +54,16 @@ def losing_the_peer() -> Iterator[None]:
 
 async def connect(url: str, name: str) -> AbstractConnection:
     """A connection that the broker shows under ``name``. Raises one of ``BROKER_ERRORS``."""
-    with losing_the_peer():
-        return await aio_pika.connect(
-            URL(url).update_query(heartbeat=HEARTBEAT_S, name=name),
-            timeout=CONNECT_TIMEOUT_S,
-            connection_class=_Connection,
-        )
+    try:
+        with losing_the_peer():
+            return await aio_pika.connect(
+                URL(url).update_query(heartbeat=HEARTBEAT_S, name=name),
+                timeout=CONNECT_TIMEOUT_S,
+                connection_class=_Connection,
+            )
+    except StopAsyncIteration:
+        # The library's own way to say that there is nothing more to read, out of its iterator.
+        raise ConnectionResetError("the broker closed the connection at once") from None
 
 
 class _Connection(aio_pika.Connection):
