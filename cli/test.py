@@ -18,6 +18,14 @@ CHECKS = {
 }
 
 
+#: What is run, and by how many workers. Most tests wait most of their time, for processes and for
+#: clocks: files run side by side, each worker with servers of its own.
+SUITES = {
+    ("tests/simulation", "tests/acceptance", "tests/integration", "tests/unit"): 3,
+    ("tests/faults",): 2,
+}
+
+
 @click.command(
     "test",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
@@ -29,12 +37,25 @@ def command(arguments: tuple[str, ...]) -> None:
     environment = environment_of_tests(os.environ)
     if arguments:
         sys.exit(_run(("pytest", *arguments), environment))
-    # All checks are run and named even if one fails: they take seconds. The suite then waits.
+    # All checks are run and named even if one fails: they take seconds. The tests then wait.
     failed = [name for name, check in CHECKS.items() if _run(check, environment) != 0]
-    if not failed and _run(("pytest",), environment) != 0:
-        failed.append("tests")
+    if not failed:
+        failed = [
+            " ".join(paths)
+            for paths, workers in SUITES.items()
+            if _run_suite(paths, workers, environment) != 0
+        ]
     if failed:
         raise click.ClickException(f"failed: {', '.join(failed)}")
+
+
+def _run_suite(paths: tuple[str, ...], workers: int, environment: Mapping[str, str]) -> int:
+    # Servers that are given are only one of each, and a test expects them to itself.
+    given = "SOV_TEST_DATABASE_URL" in environment or "SOV_TEST_AMQP_URL" in environment
+    count = 0 if given else workers
+    # In this order, because the longest file comes first.
+    beside = ("-n", str(count), "--dist", "loadfile", "--no-loadscope-reorder")
+    return _run(("pytest", *beside, *paths), environment)
 
 
 def environment_of_tests(environment: Mapping[str, str]) -> dict[str, str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.servers import Servers, running
 
+#: Said in the last line; workers of a run side by side hand both to who started them.
 _KIND = pytest.StashKey[str]()
 _LEFT_OUT = pytest.StashKey[list[str]]()
 _CAP_SYS_ADMIN = 1 << 21
@@ -32,6 +34,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[_LEFT_OUT] = [item.nodeid for item in left_out]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker has ended, and says what it has left out and which servers it had."""
+    said = getattr(node, "workeroutput", {})
+    if "servers" in said:
+        node.config.stash[_KIND] = said["servers"]
+    if "left_out" in said:
+        node.config.stash[_LEFT_OUT] = said["left_out"]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    said = getattr(session.config, "workeroutput", None)
+    if said is None:
+        return
+    if _KIND in session.config.stash:
+        said["servers"] = session.config.stash[_KIND]
+    if _LEFT_OUT in session.config.stash:
+        said["left_out"] = session.config.stash[_LEFT_OUT]
 
 
 def pytest_terminal_summary(

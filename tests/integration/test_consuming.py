@@ -105,7 +105,11 @@ class TestDeadLetters:
         assert isinstance(outcome.result, Rejection)
         assert outcome.result.code is Code.INTERNAL
 
-    @pytest.mark.parametrize("body", [b"", b"\xc1", b'{"json": true}', message(layout=1)[:-1]])
+    @pytest.mark.parametrize(
+        "body",
+        [b"", b"\xc1", b'{"json": true}', message(layout=1)[:-1]],
+        ids=["empty", "no-message-pack", "json", "cut-short"],
+    )
     async def test_an_unreadable_message_is_kept_as_it_came(
         self, database: Database, broker: Broker, producer: Producer, body: bytes
     ) -> None:
