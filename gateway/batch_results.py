@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable
-from typing import Final
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -21,7 +21,10 @@ NDJSON: Final = b"application/x-ndjson"
 
 _LOTS_AT_A_TIME: Final = 4
 #: What spreadsheets take for the beginning of a formula (OWASP, "CSV injection").
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = frozenset("=+-@\t\r")
+#: Where ``LineResult`` has what came from the file.
+_KEY: Final = LineResult.__struct_fields__.index("key")
+_DETAIL: Final = LineResult.__struct_fields__.index("detail")
 
 _json: Final = msgspec.json.Encoder()
 
@@ -57,19 +60,13 @@ class _Csv:
     def head(self) -> bytes:
         return (",".join(self._header) + "\r\n").encode()
 
-    def lines(self, results: Iterable[LineResult]) -> bytes:
+    def lines(self, results: Sequence[LineResult]) -> bytes:
+        # The records' own order is the columns', and ids become text faster all at once.
+        rows: list[list[Any]] = msgspec.to_builtins(results)
+        for row in rows:
+            row[_KEY], row[_DETAIL] = _harmless(row[_KEY]), _harmless(row[_DETAIL])
         text = io.StringIO()
-        csv.writer(text).writerows(
-            (
-                r.number,
-                _harmless(r.key),
-                r.word.value,
-                r.subject_id or "",
-                r.code or "",
-                _harmless(r.detail),
-            )
-            for r in results
-        )
+        csv.writer(text).writerows(rows)
         return text.getvalue().encode()
 
 
@@ -80,22 +77,11 @@ class _Ndjson:
     def head(self) -> bytes:
         return b""
 
-    def lines(self, results: Iterable[LineResult]) -> bytes:
-        rows = [
-            dict(
-                zip(
-                    self._columns,
-                    (r.number, r.key, r.word, r.subject_id, r.code, r.detail),
-                    strict=True,
-                )
-            )
-            for r in results
-        ]
-        return _json.encode_lines(rows)
+    def lines(self, results: Sequence[LineResult]) -> bytes:
+        rows = msgspec.to_builtins(results)
+        return _json.encode_lines([dict(zip(self._columns, row, strict=True)) for row in rows])
 
 
-def _harmless(text: str | None) -> str:
+def _harmless(text: str | None) -> str | None:
     """What a spreadsheet would run becomes what it shows."""
-    if not text:
-        return ""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text and text[0] in _FORMULA else text

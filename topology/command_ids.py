@@ -14,6 +14,7 @@ import hmac
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -51,8 +52,14 @@ def new_command_id(layout: int, partition: int, deadline: datetime) -> UUID:
 
 def command_id_of(layout: int, partition: int, deadline: datetime, unique: bytes) -> UUID:
     """The id with these parts; ``unique`` is 8 bytes, so that a producer can repeat itself."""
+    return UUID(bytes=_address(layout, partition, deadline) + unique)
+
+
+@lru_cache(maxsize=256)
+def _address(layout: int, partition: int, deadline: datetime) -> bytes:
+    # The same for all lines of a file that share a partition.
     millis = (deadline - _EPOCH) // _MILLISECOND
-    return UUID(bytes=millis.to_bytes(6, "big") + bytes((layout, partition)) + unique)
+    return millis.to_bytes(6, "big") + bytes((layout, partition))
 
 
 def whole_milliseconds(moment: datetime) -> datetime:

@@ -92,7 +92,7 @@ async def _keep(
     for lot in opened:
         part = results[start : start + len(lot.lines)]
         start += len(part)
-        amounts = await Amounts.of(services.queries, lot.lines, part)
+        amounts = await Amounts.of(services.currencies, lot.lines, part)
         await batches.finish_lot(
             services.queries,
             batch.batch_id,

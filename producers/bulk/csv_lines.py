@@ -36,7 +36,7 @@ class Csv:
                 self._waiting.append((number, line))
                 self._drain(found, final=False)
             else:
-                found.append(self._line(number, line.split(self._delimiter)))
+                found.append(self._line(number, line.split(self._delimiter), "\0" in line))
         return found
 
     def end(self) -> list[StagedLine]:
@@ -70,7 +70,7 @@ class Csv:
             if self._header is None:
                 self._take_header(number, row)
             elif row:
-                found.append(self._line(number, row))
+                found.append(self._line(number, row, any("\0" in text for text in row)))
 
     def _record(self, final: bool) -> tuple[list[str], int]:
         """The record in front and how many lines it spans, 0 where that is not known yet. Raises
@@ -125,16 +125,14 @@ class Csv:
             if not set(names) & set(header):
                 raise Unreadable(f"has no column {' or '.join(names)} in its header")
 
-    def _line(self, number: int, row: Sequence[str]) -> StagedLine:
+    def _line(self, number: int, row: Sequence[str], holds_nul: bool) -> StagedLine:
         header = self._header or []
         values: dict[str, str | None] = dict(zip(header, row, strict=False))
-        key = values.get("externalUniqueId")
         try:
             if len(row) != len(header):
                 raise Flawed("", f"has {len(row)} columns, the header has {len(header)}")
-            for text in row:
-                if "\0" in text:
-                    raise Flawed("", "holds NUL")
+            if holds_nul:
+                raise Flawed("", "holds NUL")
             if self._defaults and not values.get("fromExternalUniqueId"):
                 values |= self._defaults
             elif self._from_wallet and not (
@@ -143,4 +141,4 @@ class Csv:
                 values["fromWalletId"] = self._from_wallet
             return StagedLine(number, self._make(values, {}))
         except Flawed as flaw:
-            return flawed_line(number, flaw, key)
+            return flawed_line(number, flaw, values.get("externalUniqueId"))

@@ -54,7 +54,7 @@ async def estimate(services: Services, batch: Batch, stopped: asyncio.Event) -> 
         for lot in await opener.open(lots):
             await trial.judge(lot)
             results = [result for result in lot.results if result is not None]
-            amounts = await Amounts.of(services.queries, lot.lines, results)
+            amounts = await Amounts.of(services.currencies, lot.lines, results)
             await batches.finish_lot(
                 services.queries,
                 batch.batch_id,

@@ -17,6 +17,7 @@ from ledger.database import Queries
 from ledger.deployment import Layout
 from ledger.outcomes import Outcome
 from ledger.staged import LineResult, StagedLine, decode_lines
+from producers.bulk.currencies import Currencies
 from producers.bulk.ids import attempt_of, line_command_id
 from producers.bulk.lanes import Lanes
 from producers.bulk.results import result_of, unread
@@ -34,6 +35,7 @@ class Services:
     """What working off takes, whichever file it is."""
 
     queries: Queries
+    currencies: Currencies
     clock: DatabaseClock
     lanes: Lanes
     find: Find
@@ -93,8 +95,7 @@ class Opener:
                 await self._recover(lot)
         return opened
 
-    def command_id(self, line: StagedLine, attempt: int, layout: Layout) -> UUID:
-        partition = partition_of(command_of(line), layout)
+    def command_id(self, line: StagedLine, attempt: int, layout: Layout, partition: int) -> UUID:
         return line_command_id(
             self._batch_id, line.number, attempt, layout, partition, self._deadline
         )
@@ -132,7 +133,11 @@ class Opener:
         self, lot: OpenLot, asked: Sequence[int], attempt: int, layout: Layout
     ) -> list[int]:
         """Settle those of the lines that were decided; answers those that may be tried again."""
-        ids = {self.command_id(lot.lines[i], attempt, layout): i for i in asked}
+        ids = {}
+        for index in asked:
+            line = lot.lines[index]
+            partition = partition_of(command_of(line), layout)
+            ids[self.command_id(line, attempt, layout, partition)] = index
         again = []
         for command_id, outcome in (await self._services.find(list(ids))).items():
             index = ids[command_id]

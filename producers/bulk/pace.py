@@ -17,12 +17,12 @@ from ledger.outcomes import Outcome
 LARGE: Final = 256
 #: Two of these per partition are applied within some ten milliseconds: what a payment may wait.
 SMALL: Final = 20
-#: So long nobody else may have been seen before messages grow.
+#: While nobody else is seen messages grow, and have their full size after this.
 _QUIET_S: Final = 0.5
 #: What was seen longer ago than this says nothing of now.
 _STALE_S: Final = 1.0
-#: And so long a partition's next message is held back beside payments: a machine that is busy with
-#: a file to its last core answers nobody quickly.
+#: And so long a partition's next message is held back beside payments, ever less while nobody is
+#: seen: a machine that is busy with a file to its last core answers nobody quickly.
 _PAUSE_S: Final = 0.02
 
 
@@ -38,16 +38,19 @@ class Pace:
     @property
     def lines(self) -> int:
         """How many lines the next message may carry."""
-        return LARGE if self._is_alone() else SMALL
+        return SMALL + round((LARGE - SMALL) * self._ease())
 
     @property
     def pause_s(self) -> float:
         """How long to wait before it is sent."""
-        return 0.0 if self._is_alone() else _PAUSE_S
+        return _PAUSE_S * (1 - self._ease())
 
-    def _is_alone(self) -> bool:
+    def _ease(self) -> float:
+        """From 0, beside payments or where nothing is known of them, to 1 after a quiet while."""
         now_s = self._monotonic()
-        return now_s - self._heard_s < _STALE_S and now_s - self._alone_s > _QUIET_S
+        if now_s - self._heard_s >= _STALE_S:
+            return 0.0
+        return min(1.0, (now_s - self._alone_s) / _QUIET_S)
 
     def heard(self, outcomes: Iterable[Outcome]) -> None:
         """Outcomes of our own, as one reply brings them: each partition's in order."""

@@ -65,7 +65,7 @@ class Replays:
         for lot in opened:
             part = results[start : start + len(lot.lines)]
             start += len(part)
-            amounts = await Amounts.of(self._pool, lot.lines, part)
+            amounts = await Amounts.of(self._services.currencies, lot.lines, part)
             rows.append((lot.number, encode_results(part), *_counts(part), *_texts(amounts)))
         columns = tuple(map(list, zip(*rows, strict=True)))
         await self._pool.fetch(SQL.amend, batch.batch_id, reason, *columns)

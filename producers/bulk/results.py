@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import UUID
 
 from ledger.commands import PostTransfer
-from ledger.database import Queries
 from ledger.money import exponent_of, to_minor
 from ledger.outcomes import Outcome, TransferPosted, WalletCreated
 from ledger.records import Transfer
 from ledger.rejections import TOO_LATE, Code, Rejection
-from ledger.sql import BATCHES as SQL
 from ledger.staged import LineResult, StagedLine, Word
+from producers.bulk.currencies import Currencies
 
 IsOwn = Callable[[StagedLine, UUID], bool]
 
@@ -78,30 +77,21 @@ class Amounts:
 
     @classmethod
     async def of(
-        cls, connection: Queries, lines: Sequence[StagedLine], results: Sequence[LineResult]
+        cls, currencies: Currencies, lines: Sequence[StagedLine], results: Sequence[LineResult]
     ) -> Amounts:
         """The currency of a line is its debit wallet's: a wallet that nobody knows has none."""
         amounts = cls()
         counted = [
-            (line.command, result.word)
+            (line.command.from_wallet.wallet_id, line.command.amount, result.word)
             for line, result in zip(lines, results, strict=True)
             if isinstance(line.command, PostTransfer)
             and result.word in (Word.POSTED, Word.REJECTED)
         ]
-        wallets = {c.from_wallet.wallet_id for c, _ in counted if c.from_wallet.wallet_id}
-        currencies = await _currencies(connection, list(wallets))
-        for command, word in counted:
-            wallet_id = command.from_wallet.wallet_id
-            currency = None if wallet_id is None else currencies.get(wallet_id)
-            minor = None if currency is None else to_minor(command.amount, exponent_of(currency))
+        known = await currencies.of({wallet_id for wallet_id, _, _ in counted if wallet_id})
+        for wallet_id, amount, word in counted:
+            currency = None if wallet_id is None else known.get(wallet_id)
+            minor = None if currency is None else to_minor(amount, exponent_of(currency))
             if currency is not None and minor is not None:
                 sums = amounts.posted if word is Word.POSTED else amounts.rejected
                 sums[currency] = sums.get(currency, 0) + minor
         return amounts
-
-
-async def _currencies(connection: Queries, wallets: list[UUID]) -> Mapping[UUID, str]:
-    if not wallets:
-        return {}
-    rows = await connection.fetch(SQL.currencies, wallets)
-    return {row["wallet_id"]: row["currency"] for row in rows}

@@ -17,6 +17,7 @@ from ledger.database import uploader_pool
 from ledger.deployment import Deployment
 from ledger.outcomes import Outcome
 from ledger.sql import BATCHES as SQL
+from producers.bulk.currencies import Currencies
 from producers.bulk.file import DATABASE_ERRORS, File
 from producers.bulk.lanes import Broker, Lanes
 from producers.bulk.opening import Services
@@ -80,7 +81,15 @@ class Bulk:
         self._replies = replies = ReplyQueue(self._url, f"{self._worker} replies", lanes.settle)
         former = {old.number: old for old in await layouts.before(pool, layout)}
         services = Services(
-            pool, clock, lanes, find, self._worker, lambda: replies.name, layout, former
+            queries=pool,
+            currencies=Currencies(pool),
+            clock=clock,
+            lanes=lanes,
+            find=find,
+            worker=self._worker,
+            reply_to=lambda: replies.name,
+            layout=layout,
+            former=former,
         )
         parts = [
             asyncio.ensure_future(part)

@@ -216,7 +216,9 @@ class Run:
                 item.lot.settle(item.place, unsent(line, Word.CANCELLED, _CANCELLED))
                 await self._finish_if_done(item.lot)
                 continue
-            command_id = self._opener.command_id(line, item.attempt, self._services.layout)
+            command_id = self._opener.command_id(
+                line, item.attempt, self._services.layout, partition
+            )
             submission = Submission(
                 command_id, issued, self._deadline, self._batch.actor, command_of(line)
             )
@@ -230,7 +232,7 @@ class Run:
             return
         lot.kept = True  # before anything is awaited: several messages may have had its last lines
         results = [result for result in lot.results if result is not None]
-        amounts = await Amounts.of(self._services.queries, lot.lines, results)
+        amounts = await Amounts.of(self._services.currencies, lot.lines, results)
         await batches.finish_lot(
             self._services.queries,
             self._batch.batch_id,

@@ -19,6 +19,10 @@ def test_a_gap_between_our_outcomes_tells_of_others() -> None:
     pace = Pace(lambda: now_s)
     assert pace.lines == SMALL  # until it is known that nobody is there
     pace.heard([outcome(5), outcome(1, partition=1)])
+    before, held_back_s = pace.lines, pace.pause_s
+    now_s = 0.25
+    assert before < pace.lines < LARGE
+    assert held_back_s > pace.pause_s > 0
     now_s = 0.6
     pace.heard([outcome(6), outcome(7), outcome(2, partition=1)])
     assert (pace.lines, pace.pause_s) == (LARGE, 0.0)
