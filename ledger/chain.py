@@ -1,9 +1,9 @@
 """The hash chain over the outcome log: whoever changes a row later breaks it.
 
-Each transaction adds one link per partition: SHA-256 over the previous link and the canonical form
-of the transaction's outcomes in order. The canonical form is version 1 for ever: a msgpack array of
-plain values, times as microseconds since 1970, ids as their 16 bytes, absent values as nil. A new
-field of a record needs a new version, never a change of this one.
+Each transaction adds a link per partition, a large one several: SHA-256 over the previous link and
+the canonical form of the outcomes that it covers, in order. The canonical form is version 1 for
+ever: a msgpack array of plain values, times as microseconds since 1970, ids as their 16 bytes,
+absent values as nil. A new field of a record needs a new version, never a change of this one.
 """
 
 from __future__ import annotations

@@ -10,13 +10,17 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
+from itertools import pairwise
 from typing import Final
+from uuid import UUID
 
 import asyncpg
 import msgspec
 import uuid_utils.compat
 
 from ledger import chain, lookup, staged
+from ledger.behind import Behind
 from ledger.books import Books
 from ledger.commands import Submission
 from ledger.database import UNREACHABLE
@@ -46,6 +50,11 @@ _KEYS: Final = frozenset(
         "dead_letter_resolutions_pkey",
     }
 )
+
+#: Enough that a slice is worth a round trip of its own.
+SLICE: Final = 800
+#: So many commands are decided without a look at the loop.
+_TURN: Final = 50
 
 _SOURCE: Final = Source(new_id=uuid_utils.compat.uuid7, new_reference=new_reference)
 
@@ -125,18 +134,45 @@ async def _run(
         not_before=max(head.decided_at for head in heads.values()) + timedelta(microseconds=1),
     )
     outcomes = await lookup.outcomes(connection, list(loaded.decided)) if loaded.decided else {}
-    writes = Writes()
-    for assigned in batch:
-        if assigned.submission.command_id not in outcomes:
-            outcome = _decide(assigned, loaded.books, heads[assigned.partition])
-            outcomes[outcome.command_id] = outcome
-            writes.add(assigned.submission, outcome, loaded.books)
-            writes.resolved += resolve(assigned.submission.command, outcome, loaded.books)
-    if writes.outcomes:
-        links = _links(writes.outcomes, heads)
-        await writes.flush(connection, fence.layout, loaded.books, links)
-        await park(connection, [a.dead_letter for a in batch if a.dead_letter is not None])
+    await _decide_all(connection, fence.layout, batch, heads, loaded.books, outcomes)
+    letters = [a.dead_letter for a in batch if a.submission.command_id not in loaded.decided]
+    await park(connection, [letter for letter in letters if letter is not None])
     return [outcomes[a.submission.command_id] for a in batch]
+
+
+async def _decide_all(
+    connection: asyncpg.Connection,
+    layout: int,
+    batch: Sequence[Assigned],
+    heads: Mapping[int, Head],
+    books: Books,
+    outcomes: dict[UUID, Outcome],
+) -> None:
+    """Decide and write whatever has no outcome yet, slice by slice: what one slice decided is
+    written while the next one is decided."""
+    slices = _slices(batch)
+    async with Behind() as behind:
+        for piece in slices:
+            writes = Writes()
+            for place, assigned in enumerate(piece, 1):
+                submission = assigned.submission
+                if submission.command_id not in outcomes:
+                    outcome = _decide(assigned, books, heads[assigned.partition])
+                    outcomes[outcome.command_id] = outcome
+                    writes.add(submission, outcome, books)
+                    writes.resolved += resolve(submission.command, outcome, books)
+                if place % _TURN == 0:
+                    await behind.turn()
+            if writes.outcomes:
+                links = _links(writes.outcomes, heads)
+                flush = partial(writes.flush, connection, layout, books, links)
+                await behind.write(flush, last=piece is slices[-1])
+
+
+def _slices(batch: Sequence[Assigned]) -> list[Sequence[Assigned]]:
+    count = max(1, len(batch) // SLICE)
+    bounds = [len(batch) * n // count for n in range(count + 1)]
+    return [batch[first:end] for first, end in pairwise(bounds)]
 
 
 async def _expanded(connection: asyncpg.Connection, assigned: Assigned) -> Assigned:
@@ -195,16 +231,20 @@ def _links(outcomes: Sequence[Outcome], heads: Mapping[int, Head]) -> list[Link]
     by_partition: dict[int, list[Outcome]] = {}
     for outcome in outcomes:
         by_partition.setdefault(outcome.partition, []).append(outcome)
-    return [
-        Link(
-            partition=partition,
-            first_number=decided[0].number,
-            last_number=decided[-1].number,
-            hash=chain.link(heads[partition].last_hash, decided),
-            next_event=heads[partition].next_event,
+    links = []
+    for partition, decided in sorted(by_partition.items()):
+        head = heads[partition]
+        head.last_hash = chain.link(head.last_hash, decided)
+        links.append(
+            Link(
+                partition=partition,
+                first_number=decided[0].number,
+                last_number=decided[-1].number,
+                hash=head.last_hash,
+                next_event=head.next_event,
+            )
         )
-        for partition, decided in sorted(by_partition.items())
-    ]
+    return links
 
 
 async def begin(connection: asyncpg.Connection) -> None:

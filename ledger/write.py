@@ -114,6 +114,13 @@ class Writes:
     ) -> None:
         """Write it all: the rare tables only where they have rows, then the rest at once."""
         at = books.at
+        # Taken before anything is awaited: the next slice may be decided meanwhile.
+        posted = (
+            [_movement(transfer) for transfer in self.transfers],
+            *_balance_columns(self.transfers, books.positions),
+            self._decisions(),
+            *_link_columns(links),
+        )
         if self.created:
             await connection.fetch(SQL.create_wallets, *_wallet_columns(self.created), at)
         if self.changed:
@@ -129,15 +136,7 @@ class Writes:
             await connection.fetch(SQL.refuse_keys, *_columns(rows), at)
         if self.resolved:
             await connection.fetch(SQL.resolve_letters, *_columns(self.resolved))
-        await connection.fetch(
-            SQL.post,
-            [_movement(transfer) for transfer in self.transfers],
-            *_balance_columns(self.transfers, books.positions),
-            self._decisions(),
-            *_link_columns(links),
-            at,
-            layout,
-        )
+        await connection.fetch(SQL.post, *posted, at, layout)
 
     def _decisions(self) -> list[tuple[object, ...]]:
         """As the books' type ``decision`` has them."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from decimal import Context, Decimal, Inexact
+from functools import partial
 from typing import Final
 
 from ledger import batches
 from ledger.batches import Batch
+from ledger.behind import Behind
 from ledger.commands import PostTransfer
 from ledger.database import Queries
 from ledger.sql import BATCHES as SQL
@@ -37,16 +39,17 @@ async def prepare(
     the file cannot be used, ``Stopped`` where ``stopped`` was set, ``LeaseLost``.
     """
     await batches.restart(connection, batch.batch_id, worker)
-    lots = _Lots(connection, batch.batch_id, worker)
     totals = _Totals(batch)
-    async for lines in _read(connection, batch, most_bytes):
-        if stopped.is_set():
-            raise Stopped
-        totals.add(lines)
-        await lots.add(lines)
-        await asyncio.sleep(0)  # the process beats, and other files go on
-    totals.check()
-    await lots.flush()
+    async with Behind() as behind:
+        lots = _Lots(connection, batch.batch_id, worker, behind)
+        async for lines in _read(connection, batch, most_bytes):
+            if stopped.is_set():
+                raise Stopped
+            totals.add(lines)
+            await lots.add(lines)
+            await asyncio.sleep(0)  # the process beats, and other files go on
+        totals.check()
+        await lots.flush()
     if await connection.fetchval(SQL.prepared, batch.batch_id, worker, totals.lines) is None:
         raise batches.LeaseLost
     await connection.fetch(SQL.drop_uploads, batch.batch_id)
@@ -102,10 +105,11 @@ class _Totals:
 
 
 class _Lots:
-    """Lines gathered into rows, several rows written at once."""
+    """Lines gathered into rows, several rows written at once while the next lines are read."""
 
-    def __init__(self, connection: Queries, batch_id: str, worker: str) -> None:
+    def __init__(self, connection: Queries, batch_id: str, worker: str, behind: Behind) -> None:
         self._connection, self._batch_id, self._worker = connection, batch_id, worker
+        self._behind = behind
         self._lines: list[StagedLine] = []
         self._rows: list[tuple[int, int, int, int, bytes]] = []
         self._next = 0
@@ -120,7 +124,7 @@ class _Lots:
     async def flush(self) -> None:
         if self._lines:
             self._cut(len(self._lines))
-        await self._write()
+        await self._write(last=True)
 
     def _cut(self, count: int) -> None:
         lot, self._lines = self._lines[:count], self._lines[count:]
@@ -128,7 +132,8 @@ class _Lots:
         self._rows.append(row)
         self._next += 1
 
-    async def _write(self) -> None:
-        if self._rows:
-            await batches.add_lots(self._connection, self._batch_id, self._worker, self._rows)
-            self._rows.clear()
+    async def _write(self, *, last: bool = False) -> None:
+        rows, self._rows = self._rows, []
+        if rows:
+            add = partial(batches.add_lots, self._connection, self._batch_id, self._worker, rows)
+            await self._behind.write(add, last=last)

@@ -45,6 +45,12 @@ from tests.integration.ledger_driver import (
 from tests.polling import eventually, until
 
 
+@pytest.fixture(autouse=True, params=[1000, 1], ids=["at-once", "in-slices"])
+def slices(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every promise holds for a batch that is written at once and for one in slices."""
+    monkeypatch.setattr("ledger.execute.SLICE", request.param)
+
+
 async def test_one_batch_does_everything_in_order(ledger: Ledger) -> None:
     results = await ledger.run(
         CreateWallet("system-1", "ZAR", WalletType.SYSTEM),

@@ -20,6 +20,7 @@ from uuid import UUID
 
 import asyncpg
 import hypothesis
+import pytest
 from hypothesis import HealthCheck
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
@@ -252,7 +253,11 @@ class Execution(RuleBasedStateMachine):
         assert [f for f in findings if not f.holds] == []
 
 
-def test_execute_does_what_the_model_foretells(database: Database) -> None:
+@pytest.mark.parametrize("slice_size", [1000, 2], ids=["at-once", "in-slices"])
+def test_execute_does_what_the_model_foretells(
+    database: Database, monkeypatch: pytest.MonkeyPatch, slice_size: int
+) -> None:
+    monkeypatch.setattr("ledger.execute.SLICE", slice_size)
     seed = int(os.environ.get("SOV_MODEL_SEED") or random.randrange(2**32))
     print(f"SOV_MODEL_SEED={seed}")  # noqa: T201  repeats this very run
     settings = hypothesis.settings(
