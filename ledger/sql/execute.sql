@@ -193,7 +193,8 @@ SELECT r.dead_letter_id, r.command_id
 
 -- name: post
 -- Transfers with both entries, the balances they leave, outcomes, chain links and heads: all in one
--- round trip, because a lone transfer pays for each.
+-- round trip, because a lone transfer pays for each. Entries in the order of their index: many that
+-- belong on one page come one after the other.
 -- $1 movement[] transfers with what both balances become
 -- Wallets: $2 uuid[] ids, $3 bigint[] balances, $4 bigint[] sequences
 -- $5 decision[] outcomes
@@ -220,6 +221,7 @@ WITH moved AS (
     UNION ALL
     SELECT to_wallet_id, to_sequence, transfer_id, amount_minor, to_balance, $11::timestamptz
       FROM moved
+     ORDER BY 1, 2
 ), balances AS (
     UPDATE wallets
        SET balance_minor = w.balance_minor, last_sequence = w.sequence,

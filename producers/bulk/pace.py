@@ -13,8 +13,9 @@ from typing import Final
 
 from ledger.outcomes import Outcome
 
-#: Worth its transaction, and applied within a fraction of a second together with the others.
-LARGE: Final = 256
+#: Worth its transaction, and applied within a fraction of a second together with the others: one of
+#: each of eight partitions fills a batch.
+LARGE: Final = 250
 #: Two of these per partition are applied within some ten milliseconds: what a payment may wait.
 SMALL: Final = 20
 #: While nobody else is seen messages grow, and have their full size after this.
