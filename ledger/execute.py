@@ -52,7 +52,7 @@ _KEYS: Final = frozenset(
 )
 
 #: Enough that a slice is worth a round trip of its own.
-SLICE: Final = 800
+SLICE: Final = 400
 #: So many commands are decided without a look at the loop.
 _TURN: Final = 50
 
@@ -151,9 +151,10 @@ async def _decide_all(
     """Decide and write whatever has no outcome yet, slice by slice: what one slice decided is
     written while the next one is decided."""
     slices = _slices(batch)
+    writes = Writes()
     async with Behind() as behind:
         for piece in slices:
-            writes = Writes()
+            writes = Writes(touched=writes.touched)
             for place, assigned in enumerate(piece, 1):
                 submission = assigned.submission
                 if submission.command_id not in outcomes:
@@ -163,10 +164,11 @@ async def _decide_all(
                     writes.resolved += resolve(submission.command, outcome, books)
                 if place % _TURN == 0:
                     await behind.turn()
-            if writes.outcomes:
+            last = piece is slices[-1]
+            if writes.outcomes or (last and writes.touched):
                 links = _links(writes.outcomes, heads)
-                flush = partial(writes.flush, connection, layout, books, links)
-                await behind.write(flush, last=piece is slices[-1])
+                flush = partial(writes.flush, connection, layout, books, links, last=last)
+                await behind.write(flush, last=last)
 
 
 def _slices(batch: Sequence[Assigned]) -> list[Sequence[Assigned]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 from uuid import UUID
@@ -59,6 +59,8 @@ class Writes:
     """Key -> partition and number of the outcome that refused it last."""
     resolved: list[tuple[UUID, UUID]] = field(default_factory=list)
     """Dead letters, each with the command that resolved it."""
+    touched: set[UUID] = field(default_factory=set)
+    """Wallets whose balances are yet to be written, those of earlier slices of the batch too."""
 
     def add(self, submission: Submission, outcome: Outcome, books: Books) -> None:
         """Take a decision in; ``books`` as they are right after it."""
@@ -107,17 +109,20 @@ class Writes:
 
     def _add_transfer(self, transfer: Transfer) -> None:
         self.transfers.append(transfer)
+        self.touched.add(transfer.from_wallet_id)
+        self.touched.add(transfer.to_wallet_id)
         self.released += [(r.reservation_id, transfer.transfer_id) for r in transfer.released]
 
     async def flush(
-        self, connection: Queries, layout: int, books: Books, links: Sequence[Link]
+        self, connection: Queries, layout: int, books: Books, links: Sequence[Link], *, last: bool
     ) -> None:
-        """Write it all: the rare tables only where they have rows, then the rest at once."""
+        """Write it all: the rare tables only where they have rows, then the rest at once. Balances
+        are left to the ``last`` slice of a batch, so that every wallet's row changes once."""
         at = books.at
         # Taken before anything is awaited: the next slice may be decided meanwhile.
         posted = (
             [_movement(transfer) for transfer in self.transfers],
-            *_balance_columns(self.transfers, books.positions),
+            *_balance_columns(self.touched if last else (), books.positions),
             self._decisions(),
             *_link_columns(links),
         )
@@ -189,12 +194,11 @@ def _movement(transfer: Transfer) -> tuple[object, ...]:
 
 
 def _balance_columns(
-    transfers: Sequence[Transfer], positions: Mapping[UUID, Position]
+    touched: Collection[UUID], positions: Mapping[UUID, Position]
 ) -> tuple[Sequence[Any], ...]:
-    """Where the touched wallets' balances have come to, each wallet once."""
-    touched = sorted({w for t in transfers for w in (t.from_wallet_id, t.to_wallet_id)})
+    """Where the wallets' balances have come to."""
     return (
-        touched,
+        list(touched),
         [positions[w].balance_minor for w in touched],
         [positions[w].sequence for w in touched],
     )
