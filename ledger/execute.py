@@ -17,7 +17,8 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-import uuid_utils.compat
+import uuid_utils
+from asyncpg.pgproto.pgproto import UUID as ClientUUID  # noqa: N811
 
 from ledger import chain, lookup, staged
 from ledger.behind import Behind
@@ -56,7 +57,14 @@ SLICE: Final = 400
 #: So many commands are decided without a look at the loop.
 _TURN: Final = 50
 
-_SOURCE: Final = Source(new_id=uuid_utils.compat.uuid7, new_reference=new_reference)
+
+def _new_id() -> UUID:
+    # Of the class in which the database client has ids: three times as fast to make, and twice to
+    # compare, to look up and to send as the standard library's own, of which it is a subclass.
+    return ClientUUID(uuid_utils.uuid7().bytes)
+
+
+_SOURCE: Final = Source(new_id=_new_id, new_reference=new_reference)
 
 
 class CommitUnknown(Exception):
