@@ -91,7 +91,7 @@ class Single:
         return
 
     async def broken_rules(self, connection: asyncpg.Connection[Any]) -> list[str]:
-        """Also that it is what it is called: the chain has a link per transaction."""
+        """Also that it is what it is called: no link of the chain covers several outcomes."""
         batched = await connection.fetchval(_BATCHED, FILLER)
         return await Product().broken_rules(connection) + (["one-per-message"] if batched else [])
 

@@ -23,8 +23,10 @@ class Behind:
         await self._written()
         if last:
             await write()
-        else:
-            self._writing = asyncio.create_task(write())
+            return
+        self._writing = asyncio.create_task(write())
+        # It begins now, before the caller changes anything that it looks at.
+        await asyncio.sleep(0)
 
     async def turn(self) -> None:
         """Let the loop send and receive: to be called now and then by a caller that computes."""
@@ -50,6 +52,16 @@ class Behind:
         elif self._writing is not None:
             if isinstance(error, asyncio.CancelledError):
                 self._writing.cancel()
-            await asyncio.wait({self._writing})
-            if not self._writing.cancelled():
-                self._writing.exception()  # it is the error of the block that counts
+            await self._ended(self._writing)
+
+    async def _ended(self, writing: asyncio.Task[None]) -> None:
+        """Wait for its end, whichever: it is the error of the block that counts."""
+        try:
+            await asyncio.wait({writing})
+        except asyncio.CancelledError:
+            writing.cancel()
+            await asyncio.wait({writing})
+            raise
+        finally:
+            if writing.done() and not writing.cancelled():
+                writing.exception()

@@ -18,7 +18,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 import uuid_utils
-from asyncpg.pgproto.pgproto import UUID as ClientUUID  # noqa: N811
+from asyncpg.pgproto.pgproto import UUID as ClientUUID  # noqa: N811  it is a class
 
 from ledger import chain, lookup, staged
 from ledger.behind import Behind
@@ -164,12 +164,9 @@ async def _decide_all(
         for piece in slices:
             writes = Writes(touched=writes.touched)
             for place, assigned in enumerate(piece, 1):
-                submission = assigned.submission
-                if submission.command_id not in outcomes:
-                    outcome = _decide(assigned, books, heads[assigned.partition])
+                if assigned.submission.command_id not in outcomes:
+                    outcome = _decide(assigned, books, heads[assigned.partition], writes)
                     outcomes[outcome.command_id] = outcome
-                    writes.add(submission, outcome, books)
-                    writes.resolved += resolve(submission.command, outcome, books)
                 if place % _TURN == 0:
                     await behind.turn()
             last = piece is slices[-1]
@@ -215,7 +212,8 @@ async def park_message(connection: asyncpg.Connection, fence: Fence, letter: Dea
     await commit(connection)
 
 
-def _decide(assigned: Assigned, books: Books, head: Head) -> Outcome:
+def _decide(assigned: Assigned, books: Books, head: Head, writes: Writes) -> Outcome:
+    """Decide the command, and have it both in the books and among what is to be written."""
     submission = assigned.submission
     result = decide(submission, books, _SOURCE, assigned.refused)
     if isinstance(result, Rejection):
@@ -234,6 +232,8 @@ def _decide(assigned: Assigned, books: Books, head: Head) -> Outcome:
     )
     head.next_number += 1
     head.next_event += events
+    writes.add(submission, outcome, books)
+    writes.resolved += resolve(submission.command, outcome, books)
     return outcome
 
 

@@ -1,4 +1,5 @@
-"""What one batch decided, collected so that each table is written once, whatever its size."""
+"""What one batch decided, collected so that each table is written once; a large batch is written in
+slices, each like a batch of its own."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ _json = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a transaction adds to one partition's chain, and where its head comes to stand."""
+    """What a slice adds to one partition's chain, and where its head comes to stand."""
 
     partition: int
     first_number: int
@@ -44,7 +45,7 @@ class Link:
 
 @dataclass(slots=True)
 class Writes:
-    """Everything one batch writes, collected in the order in which it was decided."""
+    """Everything one slice writes, collected in the order in which it was decided."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     details: list[str | None] = field(default_factory=list)
@@ -119,7 +120,7 @@ class Writes:
         """Write it all: the rare tables only where they have rows, then the rest at once. Balances
         are left to the ``last`` slice of a batch, so that every wallet's row changes once."""
         at = books.at
-        # Taken before anything is awaited: the next slice may be decided meanwhile.
+        # Taken before anything is awaited: the next slice is decided meanwhile, on the same books.
         posted = (
             [_movement(transfer) for transfer in self.transfers],
             *_balance_columns(self.touched if last else (), books.positions),

@@ -58,6 +58,8 @@ def running(environment: Mapping[str, str]) -> AbstractAsyncContextManager[Serve
     database = environment.get("SOV_TEST_DATABASE_URL")
     broker = environment.get("SOV_TEST_AMQP_URL")
     if database and broker:
+        if int(environment.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
+            raise NoServers("given servers are one of each: run the tests without -n")
         return _given(Servers("given by URL", database, database, broker))
     if database or broker:
         raise NoServers("set both SOV_TEST_DATABASE_URL and SOV_TEST_AMQP_URL, or neither")

@@ -1,7 +1,8 @@
 -- One batch, one transaction: its statements in the order in which they run.
 --
 -- Locks are taken in one order everywhere (heads by partition, wallets by id, reservations by id,
--- unique keys last and sorted), so that two batches can wait for each other but never in a circle.
+-- unique keys last and sorted), so that two batches can wait for each other but not in a circle. Only
+-- two that are written in slices can, by keys alone, and then one of them is run again.
 -- ``wallets`` and ``reservations`` get a lock clause where the batch may write; a check that moves
 -- nothing (onlyCheck) reads the same statements without it.
 

@@ -22,7 +22,7 @@ class Currencies:
 
     async def of(self, wallets: set[UUID]) -> Mapping[UUID, str]:
         """At least those of the wallets that exist."""
-        asked = wallets - self._known.keys()
+        asked = wallets.difference(self._known)
         if asked and len(self._known) + len(asked) > _MOST:
             self._known, asked = {}, wallets
         if asked:

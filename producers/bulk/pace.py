@@ -7,6 +7,7 @@ that somebody else's commands were decided in between: a payment that would have
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -33,8 +34,10 @@ class Pace:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._last: dict[int, int] = {}
-        self._heard_s = self._alone_s = monotonic()
-        """When we heard of ourselves last; and since when of nobody else."""
+        self._heard_s = -math.inf
+        """When we heard of ourselves last; before that nothing is known."""
+        self._alone_s = monotonic()
+        """Since when of nobody else."""
 
     @property
     def lines(self) -> int:

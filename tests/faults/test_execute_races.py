@@ -160,6 +160,39 @@ async def test_a_key_in_two_transactions_at_once_moves_once(ledger: Ledger) -> N
     assert sum(current for current, _ in await ledger.balances(*wallets)) == 4 * 10_000
 
 
+async def test_keys_of_several_slices_in_two_transactions_move_once(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same, met while a slice is written and others are decided already: whoever comes second
+    decides the whole of its batch anew."""
+    monkeypatch.setattr("ledger.execute.SLICE", 2)
+    monkeypatch.setattr("ledger.execute._TURN", 1)
+    wallets = [await ledger.wallet(f"wallet-{n}", "100") for n in range(4)]
+    batches = [
+        [
+            Assigned(n, submission(transfer(source, target, "1", f"key-{k:06}")))
+            for k in range(6)
+        ]
+        for n, (source, target) in enumerate((wallets[:2], wallets[2:]))
+    ]
+    async with (
+        another_writer(ledger.database) as other,
+        Gate.before_transfer_key(ledger.database, "key-000001") as gate,
+        asyncio.TaskGroup() as group,
+    ):
+        tasks = [
+            group.create_task(execute(connection, ledger.fence, batch))
+            for connection, batch in zip((ledger.connection, other), batches, strict=True)
+        ]
+        await gate.waited_for(2)
+        await gate.open()
+    for pair in zip(*(task.result() for task in tasks), strict=True):
+        (posted,) = [o.result for o in pair if isinstance(o.result, TransferPosted)]
+        (rejection,) = [o.result for o in pair if isinstance(o.result, Rejection)]
+        assert refused(rejection, Code.DUPLICATE_TRANSFER).transfer == posted.transfer
+    assert sum(current for current, _ in await ledger.balances(*wallets)) == 4 * 10_000
+
+
 async def test_a_repetition_waits_for_the_original_and_is_shown_it(ledger: Ledger) -> None:
     """The same payment, twice in flight through two consumers: the second waits for the wallet, and
     answers with what the first has just done."""

@@ -49,6 +49,7 @@ from tests.polling import eventually, until
 def slices(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every promise holds for a batch that is written at once and for one in slices."""
     monkeypatch.setattr("ledger.execute.SLICE", request.param)
+    monkeypatch.setattr("ledger.execute._TURN", 1)
 
 
 async def test_one_batch_does_everything_in_order(ledger: Ledger) -> None:

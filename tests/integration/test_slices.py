@@ -11,9 +11,8 @@ from uuid import UUID
 import pytest
 
 from ledger.commands import CreateWallet, Submission
-from ledger.database import connect_owner, connect_writer
+from ledger.database import connect_owner
 from ledger.decide import decide
-from ledger.execute import Assigned, execute
 from ledger.outcomes import Result, TransferPosted
 from ledger.rejections import Code, Rejection
 from tests.integration.ledger_driver import Ledger, reservation, submission, transfer
@@ -23,6 +22,7 @@ from tests.polling import eventually
 @pytest.fixture(autouse=True)
 def slices_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ledger.execute.SLICE", 2)
+    monkeypatch.setattr("ledger.execute._TURN", 1)
 
 
 async def test_what_one_slice_did_the_next_one_knows(ledger: Ledger) -> None:
@@ -85,25 +85,6 @@ async def test_cancelled_while_a_slice_is_written(ledger: Ledger) -> None:
         with pytest.raises(asyncio.CancelledError):
             await deciding
     await assert_posted_now(ledger, alice, batch)
-
-
-async def test_a_key_that_another_partition_uses_up_meanwhile(ledger: Ledger) -> None:
-    """Noticed while a later slice is decided: the whole batch is decided anew."""
-    system = await ledger.system()
-    wallets = [await ledger.wallet(f"wallet-{n}", "100") for n in range(2)]
-    ours, theirs = (
-        [submission(transfer(w, system, "1", f"contested-{n}")) for n in range(6)] for w in wallets
-    )
-    other = await connect_writer(ledger.database.writer)
-    try:
-        results = await asyncio.gather(
-            execute(ledger.connection, ledger.fence, [Assigned(0, each) for each in ours]),
-            execute(other, ledger.fence, [Assigned(1, each) for each in theirs]),
-        )
-    finally:
-        await other.close()
-    for kinds in zip(*([type(o.result) for o in outcomes] for outcomes in results), strict=True):
-        assert set(kinds) == {TransferPosted, Rejection}
 
 
 async def assert_posted_now(ledger: Ledger, wallet: UUID, batch: Sequence[Submission]) -> None:

@@ -17,19 +17,21 @@ def outcome(number: int, partition: int = 0) -> Outcome:
 def test_a_gap_between_our_outcomes_tells_of_others() -> None:
     now_s = 0.0
     pace = Pace(lambda: now_s)
+    now_s = 0.6
     assert pace.lines == SMALL  # until it is known that nobody is there
+    now_s = 0.7
     pace.heard([outcome(5), outcome(1, partition=1)])
     before, held_back_s = pace.lines, pace.pause_s
-    now_s = 0.25
+    now_s = 0.95
     assert before < pace.lines < LARGE
     assert held_back_s > pace.pause_s > 0
-    now_s = 0.6
+    now_s = 1.3
     pace.heard([outcome(6), outcome(7), outcome(2, partition=1)])
     assert (pace.lines, pace.pause_s) == (LARGE, 0.0)
     pace.heard([outcome(9)])
     assert pace.lines == SMALL
     assert pace.pause_s > 0
-    now_s = 1.2
+    now_s = 1.9
     pace.heard([outcome(8)])  # late, and nothing new
     assert pace.lines == LARGE
 

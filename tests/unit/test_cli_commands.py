@@ -12,10 +12,10 @@ import pytest
 
 from cli.__main__ import COMMANDS, main
 from cli.access import Access
-from cli.home import Home, path_for_children
+from cli.home import ROOT, Home, path_for_children
 from cli.plans import counts, for_machine, with_metrics_ports
 from cli.supervision.child import Plan
-from cli.test import environment_of_tests
+from cli.test import SUITES, environment_of_tests
 from topology.settings import Settings
 
 
@@ -63,6 +63,12 @@ def test_processes_on_one_machine_do_not_fight_over_the_metrics_port() -> None:
     assert with_metrics_ports(plans, None) == plans
     ports = [plan.environment["SOV_METRICS_PORT"] for plan in with_metrics_ports(plans, 9000)]
     assert ports == ["9000", "9001", "9002"]
+
+
+def test_every_tier_of_tests_is_run() -> None:
+    tiers = {f"tests/{path.parent.name}" for path in (ROOT / "tests").glob("*/conftest.py")}
+    tiers |= {f"tests/{path.parent.name}" for path in (ROOT / "tests").glob("*/test_*.py")}
+    assert sorted(tiers) == sorted(path for paths in SUITES for path in paths)
 
 
 def test_tests_never_see_the_servers_of_the_running_system() -> None:
