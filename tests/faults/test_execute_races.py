@@ -169,10 +169,7 @@ async def test_keys_of_several_slices_in_two_transactions_move_once(
     monkeypatch.setattr("ledger.execute._TURN", 1)
     wallets = [await ledger.wallet(f"wallet-{n}", "100") for n in range(4)]
     batches = [
-        [
-            Assigned(n, submission(transfer(source, target, "1", f"key-{k:06}")))
-            for k in range(6)
-        ]
+        [Assigned(n, submission(transfer(source, target, "1", f"key-{k:06}"))) for k in range(6)]
         for n, (source, target) in enumerate((wallets[:2], wallets[2:]))
     ]
     async with (
