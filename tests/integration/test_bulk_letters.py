@@ -78,7 +78,9 @@ class Shop:
         return letter_id
 
     async def resolve(self, letter_id: str, how: str, **body: Any) -> httpx.Response:
-        return await self.job.running.post(f"/v1/dead-letters/{letter_id}/{how}", body)
+        # A command that meets a defect again is tried several times before it is parked.
+        path = f"/v1/dead-letters/{letter_id}/{how}"
+        return await self.job.running.post(path, body, Prefer="wait=30")
 
     async def becomes(self, **counts: int) -> dict[str, Any]:
         """Wait until the file's document says so."""
