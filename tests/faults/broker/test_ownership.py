@@ -17,7 +17,7 @@ from tests.faults.towns import Town
 from tests.integration.ledger_driver import LAYOUT
 from tests.integration.processes import consuming
 from tests.polling import until
-from tests.proxy import COMMIT, Proxy, Then, Way
+from tests.proxy import BASIC_DELIVER, COMMIT, Proxy, Then, Way
 
 #: Of the consumer process's own connection to the broker: it is told from the other by its user.
 ITS_USER = ADMIN
@@ -91,10 +91,14 @@ async def test_a_consumer_does_not_hear_that_it_was_replaced(
     and says nothing to anybody."""
     async with owner_process(town, own, tmp_path) as (process, delivering, booking):
         booking.stall()
+        # Holds nothing up, and tells when the first message passes.
+        delivered = delivering.trap(Way.TO_CLIENT, BASIC_DELIVER, Then.HOLD)
+        delivered.release()
         asking = [
             asyncio.create_task(town.till.pay(f"handed-over-{n}", wait_s=25)) for n in range(4)
         ]
         await until(lambda: town.running.gateway.report()["waiting_commands"] == len(asking))
+        await until(delivered.sprung.is_set)
         delivering.stall(Way.TO_CLIENT)
         process.freeze()
         async with consuming(town.database, replace(town.broker, url=own.url)):
