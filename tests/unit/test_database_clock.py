@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from producers.clock import DatabaseClock
+from tests.polling import until
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -19,6 +24,8 @@ class Database:
         self.put_back = timedelta(0)
         self.round_trip_s = 0.0005
         self.is_standby = False
+        self.failures: list[Exception] = []
+        self.asked = asyncio.Event()
 
     def monotonic(self) -> float:
         return self.monotonic_s
@@ -28,6 +35,9 @@ class Database:
         return START + timedelta(seconds=self.monotonic_s) - self.put_back
 
     async def fetchrow(self, query: str, *args: object) -> Any:
+        self.asked.set()
+        if self.failures:
+            raise self.failures.pop(0)
         self.monotonic_s += self.round_trip_s / 2
         row = {
             "now": self.now,
@@ -77,3 +87,40 @@ async def test_a_standby_is_a_problem_until_it_is_promoted() -> None:
     database.is_standby = False
     await clock.sample()
     assert not clock.problem
+
+
+@asynccontextmanager
+async def running(clock: DatabaseClock) -> AsyncIterator[None]:
+    task = asyncio.ensure_future(clock.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_one_late_reading_does_not_make_the_database_unreachable() -> None:
+    """It may be this process that got no processor: then the database has answered long ago."""
+    database = Database()
+    clock = DatabaseClock(database, database.monotonic)
+    await clock.sample()
+    database.failures = [TimeoutError()]
+    database.asked.clear()
+    async with running(clock):
+        await until(database.asked.is_set)
+        await until(lambda: not database.failures)
+        assert not clock.problem
+
+
+@pytest.mark.parametrize(
+    "failures", [[TimeoutError(), TimeoutError()], [ConnectionRefusedError()]], ids=repr
+)
+async def test_a_database_that_does_not_answer_is_a_problem(failures: list[Exception]) -> None:
+    database = Database()
+    clock = DatabaseClock(database, database.monotonic)
+    await clock.sample()
+    database.failures = failures
+    async with running(clock):
+        assert await until(lambda: clock.problem) == "does not answer"
+        await until(lambda: not clock.problem)
