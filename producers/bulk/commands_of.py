@@ -7,7 +7,7 @@ consumer can read, which matters because a hundred lines share a message.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final
@@ -22,17 +22,16 @@ from ledger.rejections import Code
 from ledger.staged import Flaw, StagedLine
 from producers.bulk.unpacking import LINE_LIMIT
 
-Values = Mapping[str, str | None]
+#: One per column, in the order in which these are named below; None or empty where the line has none.
+Values = Sequence[str | None]
 Metadata = Mapping[str, str]
 Make = Callable[[Values, Metadata], PostTransfer | CreateWallet]
 
-TRANSFER_COLUMNS: Final = frozenset(
-    {
-        *("fromWalletId", "fromExternalUniqueId", "toWalletId", "toExternalUniqueId"),
-        *("amount", "externalUniqueId", "currency", "description", "externalId", "sessionId"),
-    }
+TRANSFER_COLUMNS: Final = (
+    *("fromWalletId", "fromExternalUniqueId", "toWalletId", "toExternalUniqueId"),
+    *("amount", "externalUniqueId", "currency", "description", "externalId", "sessionId"),
 )
-WALLET_COLUMNS: Final = frozenset({"externalUniqueId", "currency", "name"})
+WALLET_COLUMNS: Final = ("externalUniqueId", "currency", "name")
 
 TOO_LONG: Final = f"the line has more than {LINE_LIMIT} characters"
 
@@ -53,36 +52,44 @@ class Flawed(Exception):
 
 def transfer_of(values: Values, metadata: Metadata) -> PostTransfer:
     """Raises ``Flawed``."""
-    get = values.get
-    amount = get("amount")
+    from_id, from_name, to_id, to_name, amount, key, *rest = values
     if not amount:
         raise Flawed("amount", "is required", Code.INVALID_AMOUNT)
-    currency = get("currency")
+    source, target = _side("from", from_id, from_name), _side("to", to_id, to_name)
+    value = _amount(amount)
+    unique = _required("externalUniqueId", key, commands.TRANSFER_KEY_LENGTH)
+    if not metadata and not any(rest):
+        return PostTransfer(source, target, value, unique)
+    currency, description, external_id, session_id = rest
     return PostTransfer(
-        _side("from", get("fromWalletId"), get("fromExternalUniqueId")),
-        _side("to", get("toWalletId"), get("toExternalUniqueId")),
-        _amount(amount),
-        _required("externalUniqueId", get("externalUniqueId"), commands.TRANSFER_KEY_LENGTH),
+        source,
+        target,
+        value,
+        unique,
         _currency(currency) if currency else None,
-        _optional("sessionId", get("sessionId"), commands.SESSION_LENGTH),
-        _optional("externalId", get("externalId"), (1, commands.EXTERNAL_ID_LENGTH)),
-        _optional("description", get("description"), (0, commands.DESCRIPTION_LENGTH)),
+        _optional("sessionId", session_id, commands.SESSION_LENGTH),
+        _optional("externalId", external_id, (1, commands.EXTERNAL_ID_LENGTH)),
+        _optional("description", description, (0, commands.DESCRIPTION_LENGTH)),
         _metadata(metadata) if metadata else {},
     )
+
+
+def with_source(values: Values, from_wallet: str) -> Values:
+    """A transfer's values, from the file's own debit wallet where they name none."""
+    from_id, from_name, *others = values
+    return values if from_id or from_name else (from_wallet, None, *others)
 
 
 def wallet_of(values: Values, metadata: Metadata) -> CreateWallet:
     """STANDARD wallets without an overdraft: the others are an operator's to make. Raises
     ``Flawed``."""
-    currency = values.get("currency")
+    key, currency, name = values
     if not currency:
         raise Flawed("currency", "is required")
     return CreateWallet(
-        external_unique_id=_required(
-            "externalUniqueId", values.get("externalUniqueId"), commands.WALLET_KEY_LENGTH
-        ),
+        external_unique_id=_required("externalUniqueId", key, commands.WALLET_KEY_LENGTH),
         currency=_currency(currency),
-        name=_optional("name", values.get("name"), (1, commands.NAME_LENGTH)),
+        name=_optional("name", name, (1, commands.NAME_LENGTH)),
         metadata=_metadata(metadata) if metadata else {},
     )
 

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Final
 
 from ledger.staged import StagedLine
-from producers.bulk.commands_of import TOO_LONG, Flawed, Make, flawed_line
+from producers.bulk.commands_of import (
+    TOO_LONG,
+    Flawed,
+    Make,
+    Values,
+    flawed_line,
+    with_source,
+)
 from producers.bulk.unpacking import LINE_LIMIT, Unreadable
 
 #: Lines that one record may span (RFC 4180 allows line breaks inside quotes). A quote that is never
@@ -20,11 +28,12 @@ _OPEN_QUOTE: Final = "unexpected end of data"
 class Csv:
     """RFC 4180 with a header; commas, or semicolons where the header has those instead."""
 
-    def __init__(self, columns: frozenset[str], make: Make, from_wallet: str | None) -> None:
+    def __init__(self, columns: Sequence[str], make: Make, from_wallet: str | None) -> None:
         self._columns, self._make, self._from_wallet = columns, make, from_wallet
         self._delimiter = ","
         self._header: list[str] | None = None
-        self._defaults: dict[str, str | None] = {}
+        self._pick: Callable[[Sequence[str | None]], Values]
+        """The columns' values from a record that ends with one for those that it has not."""
         self._waiting: deque[tuple[int, str | None]] = deque()
 
     def read(self, first: int, lines: Sequence[str | None]) -> list[StagedLine]:
@@ -111,8 +120,9 @@ class Csv:
             raise Unreadable("names a column twice in its header")
         self._require(header)
         self._header = header
-        if self._from_wallet is not None and "fromWalletId" not in header:
-            self._defaults = {"fromWalletId": self._from_wallet}
+        self._pick = itemgetter(
+            *(header.index(name) if name in header else len(header) for name in self._columns)
+        )
 
     def _require(self, header: list[str]) -> None:
         needed: list[tuple[str, ...]] = [("externalUniqueId",)]
@@ -127,18 +137,15 @@ class Csv:
 
     def _line(self, number: int, row: Sequence[str], holds_nul: bool) -> StagedLine:
         header = self._header or []
-        values: dict[str, str | None] = dict(zip(header, row, strict=False))
         try:
             if len(row) != len(header):
                 raise Flawed("", f"has {len(row)} columns, the header has {len(header)}")
             if holds_nul:
                 raise Flawed("", "holds NUL")
-            if self._defaults and not values.get("fromExternalUniqueId"):
-                values |= self._defaults
-            elif self._from_wallet and not (
-                values.get("fromWalletId") or values.get("fromExternalUniqueId")
-            ):
-                values["fromWalletId"] = self._from_wallet
+            values = self._pick([*row, None])
+            if self._from_wallet:
+                values = with_source(values, self._from_wallet)
             return StagedLine(number, self._make(values, {}))
         except Flawed as flaw:
-            return flawed_line(number, flaw, values.get("externalUniqueId"))
+            named = dict(zip(header, row, strict=False))
+            return flawed_line(number, flaw, named.get("externalUniqueId"))

@@ -12,7 +12,14 @@ import msgspec
 from ledger.money import InvalidAmount, parse_amount
 from ledger.rejections import Code
 from ledger.staged import StagedLine
-from producers.bulk.commands_of import TOO_LONG, Flawed, Make, flawed_line
+from producers.bulk.commands_of import (
+    TOO_LONG,
+    Flawed,
+    Make,
+    Values,
+    flawed_line,
+    with_source,
+)
 
 
 class _Object(msgspec.Struct, rename="camel", forbid_unknown_fields=True, gc=False):
@@ -40,12 +47,11 @@ _MEMBERS: Final = tuple(
 class Ndjson:
     """One JSON object per line, with the names of the CSV's columns and ``metadata``."""
 
-    def __init__(self, columns: frozenset[str], make: Make, from_wallet: str | None) -> None:
+    def __init__(self, columns: Sequence[str], make: Make, from_wallet: str | None) -> None:
         self._make, self._from_wallet = make, from_wallet
         self._takes = "fromWalletId" in columns
-        self._members = [
-            (name, field) for name, field in _MEMBERS if name in columns and name != "amount"
-        ]
+        fields = dict(_MEMBERS)
+        self._fields = [fields[name] for name in columns]
         self._strange = [
             (name, field)
             for name, field in _MEMBERS
@@ -73,17 +79,14 @@ class Ndjson:
             for name, field in self._strange:
                 if getattr(found, field) is not None:
                     raise Flawed(name, "is not a member of this kind of line")
-            values: dict[str, str | None] = {
-                name: getattr(found, field) for name, field in self._members
-            }
-            if self._takes:
-                values["amount"] = _number(bytes(found.amount))
-                if self._from_wallet and not (
-                    found.from_wallet_id or found.from_external_unique_id
-                ):
-                    values["fromWalletId"] = self._from_wallet
+            values: Values = [
+                _number(bytes(found.amount)) if field == "amount" else getattr(found, field)
+                for field in self._fields
+            ]
+            if self._takes and self._from_wallet:
+                values = with_source(values, self._from_wallet)
             if "\\u" in line or "\0" in line:
-                _require_storable((*values.values(), *(found.metadata or {}).items()))
+                _require_storable((*values, *(found.metadata or {}).items()))
             return StagedLine(number, self._make(values, found.metadata or {}))
         except Flawed as flaw:
             return flawed_line(number, flaw, key)
