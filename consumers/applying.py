@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -66,14 +66,22 @@ class Applied:
     outcomes: dict[UUID, Outcome]
     lost: frozenset[int]
     """Partitions that another process owns: their commands are none of our business any more."""
+    at_once: list[Outcome] | None = None
+    """All outcomes, as ``meanwhile`` was given them, where the batch was one transaction."""
 
 
-async def apply(writer: Writer, batch: Sequence[Assigned]) -> Applied:
+async def apply(
+    writer: Writer,
+    batch: Sequence[Assigned],
+    meanwhile: Callable[[list[Outcome]], None] | None = None,
+) -> Applied:
     """Decide every command of the batch, except those of partitions that were lost.
 
-    Returns only when that is done: an unreachable database is waited for. Raises ``Stopping``.
+    ``meanwhile`` may work on what will be the outcomes while the database commits them. Returns
+    only when all is done: an unreachable database is waited for. Raises ``Stopping``.
     """
     outcomes: dict[UUID, Outcome] = {}
+    at_once: list[Outcome] | None = None
     lost: frozenset[int] = frozenset()
     parts = [Part(batch)]
     attempt = 0
@@ -84,8 +92,10 @@ async def apply(writer: Writer, batch: Sequence[Assigned]) -> Applied:
             continue
         try:
             connection = await writer.begun_connection()
-            for outcome in await execute(connection, writer.fence, commands):
-                outcomes[outcome.command_id] = outcome
+            whole = len(commands) == len(batch)
+            found = await execute(connection, writer.fence, commands, meanwhile if whole else None)
+            outcomes |= {outcome.command_id: outcome for outcome in found}
+            at_once = found if whole else None
             attempt = 0
         except FenceLost as error:
             lost |= error.partitions
@@ -109,7 +119,7 @@ async def apply(writer: Writer, batch: Sequence[Assigned]) -> Applied:
             else:
                 parts += _isolate(writer.fence.layout, Part(commands, part.failed), error)
         lost |= writer.take_lost()
-    return Applied(outcomes, lost)
+    return Applied(outcomes, lost, at_once)
 
 
 async def take_over(writer: Writer, partition: Partition) -> int | None:

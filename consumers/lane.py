@@ -34,7 +34,11 @@ _IDLE_S: Final = 0.5
 
 _log = structlog.get_logger(__name__)
 
+#: Replies of so many commands are made while COMMIT waits for the disk; those of more take longer.
+_EARLY: Final = 300
+
 Item = tuple[Partition, Delivery]
+Replies = Sequence[tuple[str, bytes]]
 
 
 class Lane:
@@ -159,19 +163,27 @@ class Lane:
     async def _apply(self, items: Sequence[Item]) -> None:
         started_s = time.monotonic()
         batch = [a for partition, delivery in items for a in self._assign(partition, delivery)]
-        applied = await applying.apply(self._writer, batch)
+        early = _Early(items)
+        meanwhile = early.prepare if len(batch) <= _EARLY else None
+        applied = await applying.apply(self._writer, batch, meanwhile)
+        is_answered = self._send(early.replies(applied))
         metrics.BATCH_COMMANDS.observe(len(batch))
         metrics.BATCH_SECONDS.observe(time.monotonic() - started_s)
         await self.concluded()
         await self._discard_lost(applied.lost)
-        self._conclusion = asyncio.ensure_future(self._conclude(items, applied.outcomes))
+        self._conclusion = asyncio.ensure_future(
+            self._conclude(items, applied.outcomes, is_answered=is_answered)
+        )
         if not any(partition.buffer for partition in self._partitions.values()):
             await self.concluded()
 
-    async def _conclude(self, items: Sequence[Item], outcomes: Mapping[UUID, Outcome]) -> None:
+    async def _conclude(
+        self, items: Sequence[Item], outcomes: Mapping[UUID, Outcome], *, is_answered: bool
+    ) -> None:
         """What is left when a batch is in the books. While messages wait the next batch does not
         wait for it: this is done while the database works on that one."""
-        self._reply(items, outcomes)
+        if not is_answered:
+            self._send(_replies(items, outcomes))
         # A turn of the loop, for the writer: what callers wait for goes before the rest is done.
         await asyncio.sleep(0)
         for partition, delivery in {p.number: (p, d) for p, d in items}.values():
@@ -195,19 +207,11 @@ class Lane:
         for submission in content.submissions:
             yield Assigned(partition.number, submission, refused)
 
-    def _reply(self, items: Sequence[Item], outcomes: Mapping[UUID, Outcome]) -> None:
-        """One message per producer; without the commands of partitions that were lost."""
-        by_queue: dict[str, list[Outcome]] = {}
-        for _, delivery in items:
-            content = delivery.readable
-            if content.reply_to is not None:
-                by_queue.setdefault(content.reply_to, []).extend(
-                    outcome
-                    for s in content.submissions
-                    if (outcome := outcomes.get(s.command_id)) is not None and _fits(outcome)
-                )
-        for queue, decided in by_queue.items():
-            self._replies.put(queue, encode_outcomes(decided))
+    def _send(self, replies: Replies | None) -> bool:
+        """Answers whether there were any to send."""
+        for queue, body in replies or ():
+            self._replies.put(queue, body)
+        return replies is not None
 
     async def _discard_lost(self, lost: Iterable[int]) -> None:
         for number in lost:
@@ -215,6 +219,38 @@ class Lane:
             if partition is not None:
                 _log.warning("partition.lost", partition=number)
                 await self.discard(partition)
+
+
+class _Early:
+    """Replies that are made while the database commits what they say. They are sent when it has."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = items
+        self._outcomes: list[Outcome] | None = None
+        self._replies: Replies | None = None
+
+    def prepare(self, outcomes: list[Outcome]) -> None:
+        self._replies = _replies(self._items, {o.command_id: o for o in outcomes})
+        self._outcomes = outcomes
+
+    def replies(self, applied: applying.Applied) -> Replies | None:
+        """None unless they say what was applied in the end: the first try may not have been it."""
+        is_it = applied.at_once is not None and applied.at_once is self._outcomes
+        return self._replies if is_it else None
+
+
+def _replies(items: Sequence[Item], outcomes: Mapping[UUID, Outcome]) -> Replies:
+    """One message per producer; without the commands of partitions that were lost."""
+    by_queue: dict[str, list[Outcome]] = {}
+    for _, delivery in items:
+        content = delivery.readable
+        if content.reply_to is not None:
+            by_queue.setdefault(content.reply_to, []).extend(
+                outcome
+                for s in content.submissions
+                if (outcome := outcomes.get(s.command_id)) is not None and _fits(outcome)
+            )
+    return [(queue, encode_outcomes(decided)) for queue, decided in by_queue.items()]
 
 
 def _fits(outcome: Outcome) -> bool:

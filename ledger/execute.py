@@ -7,7 +7,7 @@ are elsewhere (``decide``); here is only the order of things, and what each fail
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -85,10 +85,14 @@ class Assigned:
 
 
 async def execute(
-    connection: asyncpg.Connection, fence: Fence, batch: Sequence[Assigned]
+    connection: asyncpg.Connection,
+    fence: Fence,
+    batch: Sequence[Assigned],
+    meanwhile: Callable[[list[Outcome]], None] | None = None,
 ) -> list[Outcome]:
     """Decide the batch in order and commit it; answers one outcome per command, in order.
 
+    ``meanwhile`` is given what this will answer while COMMIT is under way, which is no promise yet.
     A command id that was decided before only gets its first outcome again. Raises ``FenceLost``
     (nothing written), ``CommitUnknown``, or whatever made PostgreSQL roll back; then the connection
     is outside any transaction, or closed.
@@ -110,7 +114,7 @@ async def execute(
             await rollback(connection)
             raise
         else:
-            await commit(connection)
+            await commit(connection, None if meanwhile is None else partial(meanwhile, outcomes))
             return outcomes
     raise AssertionError("unreachable")
 
@@ -264,8 +268,11 @@ async def begin(connection: asyncpg.Connection) -> None:
         await connection.execute("BEGIN")
 
 
-async def commit(connection: asyncpg.Connection) -> None:
-    """COMMIT, never cancelled: a cancelled one may have happened. Raises ``CommitUnknown``."""
+async def commit(
+    connection: asyncpg.Connection, meanwhile: Callable[[], None] | None = None
+) -> None:
+    """COMMIT, never cancelled: a cancelled one may have happened. ``meanwhile`` is called by the
+    loop once it is on its way. Raises ``CommitUnknown``."""
     warnings: list[object] = []
 
     def heed(_: object, warning: object) -> None:
@@ -273,6 +280,10 @@ async def commit(connection: asyncpg.Connection) -> None:
 
     connection.add_log_listener(heed)
     committing = asyncio.ensure_future(connection.execute("COMMIT"))
+    if meanwhile is not None:
+        # Not in the coming turn of the loop: at its end the message goes to the socket.
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, meanwhile)
     await asyncio.wait({committing}, timeout=_COMMIT_SILENCE_S)
     if not committing.done() or warnings:
         connection.terminate()
