@@ -22,7 +22,7 @@ from ledger.rejections import Code
 from ledger.staged import Flaw, StagedLine
 from producers.bulk.unpacking import LINE_LIMIT
 
-#: One per column, in the order in which these are named below; None or empty where the line has none.
+#: One per column, in the order in which these are named below; None or empty where there is none.
 Values = Sequence[str | None]
 Metadata = Mapping[str, str]
 Make = Callable[[Values, Metadata], PostTransfer | CreateWallet]
