@@ -75,7 +75,8 @@ def text(results: Results, pictures: dict[str, str]) -> str:
         ),
         _section(
             "Where the processor's time goes",
-            "Cores kept busy while that was measured; the median of the rounds.",
+            "Cores kept busy while that was measured; the median of the rounds. Within the"
+            " processes: [profiles](profiles.md), before and after the performance work.",
             _cores([x for x in results.loads if x.scenario == closed_loop.NAME]),
         ),
         _section(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import Final
 
 from bench.effort import Effort
@@ -15,22 +17,28 @@ NAME: Final = "growth"
 
 
 async def run(bench: Workbench) -> None:
-    async with bench.installation(NAME, Product()) as installation:
+    async with AsyncExitStack() as stack:
+        books = {}
         for transfers in bench.effort.growth:
             bench.say(f"  filling up to {transfers} transfers")
+            installation = await stack.enter_async_context(bench.installation(NAME, Product()))
             async with filling(installation) as filler:
                 await filler.transfers(transfers, bench.seed())
-            await measured(bench, NAME, installation, f"{transfers} transfers")
+            await installation.settle()
+            books[f"{transfers} transfers"] = installation
+        await measured(bench, NAME, books)
 
 
-async def measured(bench: Workbench, scenario: str, installation: Installation, case: str) -> None:
-    """All rounds at one size of the books, once what filling left behind has been put away."""
-    await installation.settle()
+async def measured(bench: Workbench, scenario: str, books: Mapping[str, Installation]) -> None:
+    """Books of every size in turn within a round, as other scenarios do it with systems."""
     for round_ in range(1, bench.effort.rounds + 1):
-        await bench.point(scenario, Product(), installation, case=case, round_=round_)
+        for case, installation in books.items():
+            await bench.point(scenario, Product(), installation, case=case, round_=round_)
 
 
 def seconds(effort: Effort) -> float:
-    commands = effort.growth[-1]
+    commands = sum(effort.growth)
     loads = len(effort.growth) * effort.rounds * point_s(effort)
-    return INSTALL_S + commands / FILLED_PER_S + commands / AUDITED_PER_S + loads
+    return (
+        len(effort.growth) * INSTALL_S + commands / FILLED_PER_S + commands / AUDITED_PER_S + loads
+    )
