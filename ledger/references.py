@@ -16,6 +16,8 @@ from stdnum.iso7064 import mod_97_10
 
 _ALPHABET: Final = "23456789BCDFGHJKMNPQRSTVWXZ"
 _LENGTH: Final = 9
+#: ``RF``, check digits, and the random part.
+REFERENCE_LENGTH: Final = 4 + _LENGTH
 
 
 def new_reference() -> str:

@@ -1,0 +1,1 @@
+"""Money to any bank account: held, approved, sent once, and settled when the bank shows it."""
