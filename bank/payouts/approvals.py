@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
+from typing import Final
+
+_TIER: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,4})?):([0-9]{1,2})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,7 @@ class Tier:
 
 
 #: A payout needs one other person whatever it is; of R100,000 and more, two.
-DEFAULT = (Tier(Decimal(0), 1), Tier(Decimal(100_000), 2))
+DEFAULT: Final = "0:1,100000:2"
 
 
 class Objection(Enum):
@@ -36,10 +40,23 @@ class Person:
     owner: str
 
 
+def tiers(text: str) -> tuple[Tier, ...]:
+    """Read ``0:1,100000:2``: from nothing on one, from 100000 on two. Raises ``ValueError``."""
+    found = []
+    for part in text.split(","):
+        match = _TIER.fullmatch(part.strip())
+        if match is None:
+            raise ValueError(f"{part.strip()!r} is no tier: AMOUNT:PEOPLE, such as 100000:2")
+        found.append(Tier(Decimal(match[1]), int(match[2])))
+    if not any(tier.amount_from == 0 for tier in found):
+        raise ValueError("the tiers have to say how many approve the smallest amount: 0:PEOPLE")
+    return tuple(found)
+
+
 def needed(amount: Decimal, tiers: Sequence[Tier]) -> int:
-    """The highest tier that the amount reaches."""
-    reached = [tier for tier in tiers if amount >= tier.amount_from]
-    return max((tier.approvals for tier in reached), default=0)
+    """The most that any tier asks for which the amount reaches."""
+    reached = [tier.approvals for tier in tiers if amount >= tier.amount_from]
+    return max(reached, default=0)
 
 
 def objection(maker: Person, spoken: Sequence[Person], now: Person) -> Objection | None:
