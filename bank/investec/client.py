@@ -1,33 +1,27 @@
 """Asking the bank, with what its answers mean for whoever must not pay twice.
 
-    Unavailable       it did not answer, or not now; nothing was asked for, ask again
-    Refused           it said no; nothing was done
-    OutcomeUnknown    a payment was sent and no answer understood: done or not, only rows can tell
-
 Reading is asked again until its time is up. A payment is sent again only where the bank has
-certainly not looked at it (no connection, a token that had run out, 429), never otherwise: the bank
-has no idempotency key.
+certainly not looked at it (no connection, no good token, 429), never otherwise: the bank has no
+idempotency key.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
-import httpx
-import structlog
-
 from bank.investec import reading
+from bank.investec.access import Access, Patience
+from bank.investec.calls import NO_ANSWER, NOT_SENT, TOO_MANY, Answer, Calls, Pauses, Sleep, said
+from bank.investec.errors import OutcomeUnknown, Refused, Unavailable
 from bank.investec.reading import Unreadable
 from bank.investec.records import (
     Account,
+    AuthorisationSetup,
     Balance,
     Beneficiary,
     Payment,
@@ -35,268 +29,170 @@ from bank.investec.records import (
     Submitted,
 )
 
-SANDBOX: Final = "https://openapisandbox.investec.com"
 _PRIVATE: Final = "/za/pb/v1"
-_TOKEN: Final = "/identity/v2/oauth2/token"  # noqa: S105  a path
+#: A payment so answered was looked at and not made. Anything else that is no success says nothing.
+_REFUSALS: Final = frozenset({400, 401, 403, 404, 405, 413, 415, 422})
 
-_TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0, pool=5.0)
-#: The bank may take its time over a payment; giving up early only makes an outcome unknown.
-_PAYMENT_TIMEOUT: Final = httpx.Timeout(60.0, connect=5.0, pool=5.0)
-_RENEW_BEFORE_S: Final = 60
-_FIRST_PAUSE_S: Final = 0.5
-_LONGEST_PAUSE_S: Final = 15.0
-_LARGEST_ANSWER: Final = 64 * 1024 * 1024
-_SHOWN: Final = 500
-_UNAUTHORISED: Final = 401
-_TOO_MANY: Final = 429
-_SERVER_ERROR: Final = 500
-
-Answer = TypeVar("Answer")
-
-_log = structlog.get_logger(__name__)
-
-
-class BankError(Exception):
-    """Not raised itself; the text says what to do next."""
-
-
-class Unavailable(BankError):
-    """Nothing came of it: ask again later."""
-
-
-class Refused(BankError):
-    """The bank said no, with its own words where it had any."""
-
-
-class OutcomeUnknown(BankError):
-    """The payment may have been made. It must not be sent again before its row was looked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Where the bank is and who asks."""
-
-    url: str
-    client_id: str
-    client_secret: str
-    api_key: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    body: bytes
-
-    @property
-    def is_passing(self) -> bool:
-        """Whether another time may be a better one."""
-        return self.status == _TOO_MANY or self.status >= _SERVER_ERROR
-
-    @property
-    def text(self) -> str:
-        """The bank's words: often nothing, sometimes a bare JSON string."""
-        return self.body[:_SHOWN].decode(errors="replace").strip().strip('"')
-
-    def accepted(self) -> bytes:
-        """The body of an answer that is no refusal. Raises ``Refused``."""
-        if not 200 <= self.status < 300:  # noqa: PLR2004
-            raise Refused(f"{self.status} {self.text}".rstrip())
-        return self.body
+Read = TypeVar("Read")
 
 
 class Investec:
     """One client of the bank's; tasks may share it."""
 
-    def __init__(
-        self,
-        access: Access,
-        http: httpx.AsyncClient,
-        *,
-        patience_s: float = 60.0,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        """``patience_s`` is how long reading is tried again."""
-        self._access, self._http = access, http
-        self._patience_s, self._sleep = patience_s, sleep
-        self._token = ""
-        self._good_until_s = 0.0
-        self._renewing = asyncio.Lock()
+    def __init__(self, calls: Calls, patience: Patience, *, sleep: Sleep = asyncio.sleep) -> None:
+        self._calls, self._patience, self._sleep = calls, patience, sleep
 
     @classmethod
     @asynccontextmanager
-    async def connected(cls, access: Access, **more: Any) -> AsyncIterator[Investec]:
-        """With a connection pool of its own, for the time of the block."""
-        async with httpx.AsyncClient(
-            base_url=access.url, timeout=_TIMEOUT, follow_redirects=False
-        ) as http:
-            yield cls(access, http, **more)
+    async def connected(
+        cls, access: Access, patience: Patience | None = None
+    ) -> AsyncIterator[Investec]:
+        """With connections of its own, for the time of the block; nothing is asked yet."""
+        patience = patience or Patience()
+        async with Calls.connected(access, patience) as calls:
+            yield cls(calls, patience)
 
     async def accounts(self) -> list[Account]:
         return await self._read(f"{_PRIVATE}/accounts", reading.accounts)
 
     async def balance(self, account_id: str) -> Balance:
-        return await self._read(f"{_account(account_id)}/balance", reading.balance)
+        """As the bank shows it now: rows that are not posted yet may be in it or not. What is owed
+        on a credit card or a loan is shown as more than zero."""
+        return await self._read(
+            f"{_account(account_id)}/balance", lambda answer: reading.balance(answer, account_id)
+        )
 
     async def transactions(
         self, account_id: str, first: date, last: date, *, include_pending: bool = False
     ) -> Rows:
-        """Rows of these days, both included, by posting date; the bank decides what that means for
-        rows that are pending."""
-        asked = {
-            "fromDate": first.isoformat(),
-            "toDate": last.isoformat(),
-            "includePending": "true" if include_pending else "false",
-        }
-        return await self._read(
-            f"{_account(account_id)}/transactions", reading.transactions, asked
+        """Rows of these days, both included, oldest first; nowhere is it written which of a row's
+        dates is meant, so ask for more days than are needed.
+
+        Should the bank ever answer in pages, which it offers no way to ask for, fewer days are
+        asked for at a time: a part is never taken for the whole.
+        """
+        if first > last:
+            raise ValueError("the first day is after the last")
+        path = f"{_account(account_id)}/transactions"
+        asked = {"fromDate": first.isoformat(), "toDate": last.isoformat()}
+        if include_pending:
+            asked["includePending"] = "true"
+        pages, found = await self._read(
+            path,
+            lambda answer: (reading.pages(answer), reading.transactions(answer, account_id)),
+            asked,
+        )
+        if pages == 1:
+            return found
+        if first == last:
+            raise Unavailable(f"{first} has {pages} pages, and there is no way to ask for them")
+        middle = first + (last - first) // 2
+        return reading.joined(
+            await self.transactions(account_id, first, middle),
+            await self.transactions(
+                account_id, middle + timedelta(days=1), last, include_pending=include_pending
+            ),
         )
 
     async def pending(self, account_id: str) -> Rows:
         return await self._read(
-            f"{_account(account_id)}/pending-transactions", reading.pending_transactions
+            f"{_account(account_id)}/pending-transactions",
+            lambda answer: reading.pending_transactions(answer, account_id),
         )
 
     async def beneficiaries(self) -> list[Beneficiary]:
+        """Without those that cannot be read: to them nothing is paid."""
         return await self._read(f"{_PRIVATE}/accounts/beneficiaries", reading.beneficiaries)
 
+    async def authorisation_setup(self, profile_id: str, account_id: str) -> AuthorisationSetup:
+        """Who of the holder's people has to authorise payments, and for how long they may."""
+        account = f"/profiles/{quote(profile_id, safe='')}/accounts/{quote(account_id, safe='')}"
+        return await self._read(
+            f"{_PRIVATE}{account}/authorisationsetupdetails", reading.authorisation_setup
+        )
+
     async def pay(self, account_id: str, payment: Payment) -> Submitted:
-        """Pay one beneficiary. Raises any ``BankError``.
+        """Pay one beneficiary. Raises any ``BankError``; cancelled, it may have been made.
 
         One item per call: what happens to the others where one of several is refused is nowhere
         written.
         """
-        item = {
-            "beneficiaryId": payment.beneficiary_id,
-            **_money(payment),
-            "fasterPayment": payment.faster,
-        }
+        item = {"beneficiaryId": payment.beneficiary_id, **_money(payment)}
+        if payment.authorisers is not None:
+            item |= {
+                "authoriserAId": payment.authorisers.first_id,
+                "authoriserBId": payment.authorisers.second_id,
+                "authPeriodId": payment.authorisers.period_id,
+            }
+        if payment.faster:
+            item["fasterPayment"] = True
         return await self._send(f"{_account(account_id)}/paymultiple", {"paymentList": [item]})
 
     async def transfer(self, account_id: str, payment: Payment) -> Submitted:
         """Pay another of the holder's own accounts. Raises any ``BankError``."""
         item = {"beneficiaryAccountId": payment.beneficiary_id, **_money(payment)}
-        return await self._send(f"{_account(account_id)}/transfermultiple", {"transferList": [item]})
+        path = f"{_account(account_id)}/transfermultiple"
+        return await self._send(path, {"transferList": [item]})
 
     async def _read(
-        self,
-        path: str,
-        understand: Callable[[Any], Answer],
-        asked: Mapping[str, str] | None = None,
-    ) -> Answer:
+        self, path: str, understand: Callable[[Any], Read], asked: dict[str, str] | None = None
+    ) -> Read:
         """Ask until the bank answers or patience ends. Raises ``Unavailable`` or ``Refused``."""
-        until_s = time.monotonic() + self._patience_s
-        pause_s = _FIRST_PAUSE_S
+        pauses = Pauses(self._patience.again_s, self._sleep)
         while True:
+            after_s = 0.0
             try:
-                answer = await self._authorised("GET", path, params=asked)
+                answer = await self._calls.get(path, asked)
                 if not answer.is_passing:
                     return understand(reading.document(answer.accepted()))
-                problem = f"the bank answered {answer.status}"
-            except (httpx.TransportError, Unreadable) as error:
-                problem = f"{type(error).__name__}: {error}"
-            if time.monotonic() + pause_s > until_s:
-                raise Unavailable(f"{problem}; asked until patience ended, ask again later")
-            _log.info("bank.asked_again", path=path, problem=problem)
-            await self._sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311  spreads callers
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+                problem, after_s = f"the bank answered {answer.text}", answer.retry_after_s
+            except (*NO_ANSWER, Unreadable) as error:
+                problem = said(error)
+            except Unavailable as error:
+                problem = str(error)
+            await pauses.rest(path, problem, after_s)
 
-    async def _send(self, path: str, body: Mapping[str, Any]) -> Submitted:
-        """Ask for one payment, and at the most once where the bank may have heard it."""
-        until_s = time.monotonic() + self._patience_s
-        pause_s = _FIRST_PAUSE_S
+    async def _send(self, path: str, body: dict[str, Any]) -> Submitted:
+        """Ask for one payment, and never again once the bank may have heard it."""
+        pauses = Pauses(self._patience.again_s, self._sleep)
         while True:
+            after_s = 0.0
             try:
-                answer = await self._authorised("POST", path, json=body, timeout=_PAYMENT_TIMEOUT)
-            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-                raise Unavailable(f"nothing was sent: {_said(error)}") from error
-            except httpx.TransportError as error:
-                raise OutcomeUnknown(f"no answer: {_said(error)}") from error
-            if answer.status != _TOO_MANY:
-                return _understood(answer)
-            # "Retry the request": it was counted, not looked at.
-            if time.monotonic() + pause_s > until_s:
-                raise Unavailable("the bank has too much to do; nothing was taken in")
-            await self._sleep(pause_s)
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
-
-    async def _authorised(self, method: str, path: str, **more: Any) -> _Answer:
-        """Under a token that is good; one that the bank calls bad is renewed once."""
-        token = await self._current_token()
-        answer = await self._call(method, path, token, **more)
-        if answer.status != _UNAUTHORISED:
-            return answer
-        async with self._renewing:
-            if self._token == token:
-                self._good_until_s = 0.0
-        return await self._call(method, path, await self._current_token(), **more)
-
-    async def _call(self, method: str, path: str, token: str, **more: Any) -> _Answer:
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        async with self._http.stream(method, path, headers=headers, **more) as answer:
-            return _Answer(answer.status_code, await _body(answer))
-
-    async def _current_token(self) -> str:
-        async with self._renewing:
-            if time.monotonic() >= self._good_until_s:
-                self._token, good_for_s = await self._new_token()
-                self._good_until_s = time.monotonic() + max(0, good_for_s - _RENEW_BEFORE_S)
-            return self._token
-
-    async def _new_token(self) -> tuple[str, int]:
-        """Raises ``Unavailable`` or ``Refused``: no payment was asked for under it yet."""
-        access = self._access
-        try:
-            async with self._http.stream(
-                "POST",
-                _TOKEN,
-                auth=(access.client_id, access.client_secret),
-                headers={"x-api-key": access.api_key},
-                data={"grant_type": "client_credentials"},
-            ) as response:
-                answer = _Answer(response.status_code, await _body(response))
-            if answer.is_passing:
-                raise Unavailable(f"the bank gave no token ({answer.status}): ask again later")
-            return reading.token(reading.document(answer.accepted()))
-        except (httpx.TransportError, Unreadable) as error:
-            raise Unavailable(f"the bank gave no token: {_said(error)}") from error
+                answer = await self._calls.post(path, body)
+                if answer.status != TOO_MANY:
+                    return _understood(answer)
+                # "Retry the request": it was counted, not looked at.
+                problem, after_s = f"the bank answered {answer.text}", answer.retry_after_s
+            except Unavailable as error:
+                problem = str(error)
+            except NOT_SENT as error:
+                problem = f"nothing was sent: {said(error)}"
+            except NO_ANSWER as error:
+                raise OutcomeUnknown(f"no answer: {said(error)}") from error
+            await pauses.rest(path, problem, after_s)
 
 
-def _understood(answer: _Answer) -> Submitted:
+def _understood(answer: Answer) -> Submitted:
     """What a payment came to. Raises ``Refused`` or ``OutcomeUnknown``."""
-    if answer.status >= _SERVER_ERROR:
-        raise OutcomeUnknown(f"the bank answered {answer.status} {answer.text}".rstrip())
-    body = answer.accepted()
+    if answer.status in _REFUSALS:
+        raise Refused(answer.text)
+    if not answer.is_success:
+        raise OutcomeUnknown(f"the bank answered {answer.text}")
     try:
-        read = reading.document(body)
-        said = reading.refusal(read)
-        if said is not None:
-            raise Refused(said)
+        read = reading.document(answer.body)
+        words = reading.refusal(read)
+        if words is not None:
+            raise Refused(words)
         return reading.submitted(read)
     except Unreadable as error:
         raise OutcomeUnknown(f"the bank's answer cannot be read: {error}") from error
-
-
-async def _body(answer: httpx.Response) -> bytes:
-    """Whole, up to a size that no statement has."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in answer.aiter_bytes():
-        size += len(part)
-        if size > _LARGEST_ANSWER:
-            raise httpx.ReadError("the answer is too large")
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__} {error}".rstrip()
 
 
 def _account(account_id: str) -> str:
     return f"{_PRIVATE}/accounts/{quote(account_id, safe='')}"
 
 
-def _money(payment: Payment) -> dict[str, str]:
+def _money(payment: Payment) -> dict[str, Any]:
     return {
         "amount": format(payment.amount, "f"),
         "myReference": payment.my_reference,

@@ -4,9 +4,16 @@ direction carries the sign."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
+from typing import Final
+
+#: South African Standard Time, which has no summer. The bank's dates are days of it (nowhere
+#: written; it has no other clock).
+SAST: Final = timezone(timedelta(hours=2), "SAST")
+#: Thirteen digits before the point are what the specification has room for.
+_TOO_MUCH: Final = Decimal(10) ** 13
 
 
 class Direction(Enum):
@@ -97,8 +104,38 @@ class Beneficiary:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One of those that the bank offers, by its id."""
+
+    choice_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorisationSetup:
+    """What an account demands of payments before they are made."""
+
+    needed: int
+    """How many authorisers; 0: none."""
+    periods: tuple[Choice, ...]
+    """For how long they may take: as an id the working days, 0 the current day."""
+    first: tuple[Choice, ...]
+    second: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Authorisers:
+    """Chosen from the ``AuthorisationSetup``."""
+
+    first_id: str
+    second_id: str
+    period_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Payment:
-    """One item, to a beneficiary (or, as a transfer, to another of the holder's accounts)."""
+    """One item, to a beneficiary (or, as a transfer, to another of the holder's accounts). Raises
+    ``ValueError`` for what no bank can be asked."""
 
     beneficiary_id: str
     amount: Decimal
@@ -106,13 +143,29 @@ class Payment:
     """Ours, and unique: it is how the debit row is found again."""
     their_reference: str
     faster: bool = False
+    authorisers: Authorisers | None = None
+
+    def __post_init__(self) -> None:
+        paid = self.amount
+        if not (paid.is_finite() and 0 < paid < _TOO_MUCH and paid == round(paid, 2)):
+            raise ValueError("a payment is of whole cents, and more than none")
+        for text in (self.beneficiary_id, self.my_reference, self.their_reference):
+            if not text.strip() or not text.isprintable():
+                raise ValueError("a payment needs a beneficiary and two references that print")
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
     """The bank took a payment in. It is made when its debit row is posted, not before."""
 
-    payment_reference: str | None
+    payment_reference: str
+    """The bank's own, for asking people about it; rows do not carry it."""
     status: str
+    """Free text, for people."""
     authorisation_required: bool
     """It waits for the bank's own authorisers, and lapses without them."""
+
+
+def bank_day(moment: datetime) -> date:
+    """The day that the bank writes at this moment, which has a zone."""
+    return moment.astimezone(SAST).date()

@@ -360,7 +360,7 @@ class Books:
     def _sum(self, account_id: str, which: str) -> int:
         found = self._file.execute(
             "SELECT coalesce(sum(CASE credit WHEN 1 THEN amount ELSE -amount END), 0) FROM rows"
-            f" WHERE account_id = ? AND NOT vanished AND {which}",  # noqa: S608  ours
+            f" WHERE account_id = ? AND NOT vanished AND {which}",
             (account_id,),
         ).fetchone()
         return int(found[0])

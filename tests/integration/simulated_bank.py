@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import uvicorn
 
-from bank.investec.client import Access, Investec
+from bank.investec.access import Access, Patience
+from bank.investec.client import Investec
 from bank.simulator import app
 from bank.simulator.api import Credentials
 
@@ -93,6 +94,6 @@ async def simulated(folder: Path) -> AsyncIterator[Play]:
 
 
 @asynccontextmanager
-async def client(play: Play, **more: Any) -> AsyncIterator[Investec]:
-    async with Investec.connected(play.access, **more) as connected:
+async def client(play: Play, **patience: float) -> AsyncIterator[Investec]:
+    async with Investec.connected(play.access, Patience(**patience)) as connected:
         yield connected

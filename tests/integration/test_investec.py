@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-import httpx
 import pytest
 
-from bank.investec.client import Access, Investec, OutcomeUnknown, Refused, Unavailable
+from bank.investec.access import Access, Patience
+from bank.investec.client import Investec
+from bank.investec.errors import OutcomeUnknown, Refused, Unavailable
 from bank.investec.records import Direction, Payment, Row
 from tests.integration.simulated_bank import Play, client, simulated
 
@@ -23,7 +24,7 @@ async def play(tmp_path: Path) -> AsyncIterator[Play]:
 
 @pytest.fixture
 async def bank(play: Play) -> AsyncIterator[Investec]:
-    async with client(play, patience_s=5.0) as connected:
+    async with client(play, again_s=10.0) as connected:
         yield connected
 
 
@@ -141,14 +142,11 @@ async def test_authorisers_approve_decline_or_let_it_lapse(bank: Investec, play:
 
 
 @pytest.mark.parametrize("kind", ["status-after", "delay-after", "garbage-after"])
-async def test_an_answer_that_is_lost_leaves_the_outcome_unknown(
-    play: Play, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bank.investec.client._PAYMENT_TIMEOUT", httpx.Timeout(0.5))
+async def test_an_answer_that_is_lost_leaves_the_outcome_unknown(play: Play, kind: str) -> None:
     await play.credit(100_00, "float")
     to = await play.beneficiary("Thandi")
     await play.fault(route="payments", kind=kind, seconds=2 if kind == "delay-after" else 0)
-    async with client(play) as bank:
+    async with client(play, payment_s=0.5) as bank:
         with pytest.raises(OutcomeUnknown):
             await bank.pay(play.account_id, payment(to))
         await play.advance(5)
@@ -186,7 +184,7 @@ async def test_reading_rides_out_what_passes(bank: Investec, play: Play, status:
 
 async def test_patience_ends(play: Play) -> None:
     await play.fault(route="transactions", kind="status", times=1000)
-    async with client(play, patience_s=0.2) as bank:
+    async with client(play, again_s=0.2) as bank:
         with pytest.raises(Unavailable, match="500"):
             await rows(bank, play)
 
@@ -212,7 +210,7 @@ async def test_who_is_not_known_is_refused(play: Play) -> None:
 async def test_nobody_there_is_definite(tmp_path: Path) -> None:
     async with simulated(tmp_path) as play:
         access = play.access
-    async with Investec.connected(access, patience_s=0.1) as bank:
+    async with Investec.connected(access, Patience(again_s=0.1)) as bank:
         with pytest.raises(Unavailable):
             await bank.pay("1", payment("x"))
         with pytest.raises(Unavailable):

@@ -1,0 +1,25 @@
+"""What an attempt to use the bank may end with.
+
+BankError
+ ├─ Unavailable       it did not answer, or not now; nothing was done: ask again later
+ ├─ Refused           it said no; nothing was done
+ └─ OutcomeUnknown    a payment was sent and no answer understood: only its row can tell
+"""
+
+from __future__ import annotations
+
+
+class BankError(Exception):
+    """Not raised itself; the text is for a person."""
+
+
+class Unavailable(BankError):
+    """Nothing came of it: ask again later."""
+
+
+class Refused(BankError):
+    """The bank said no, with its own words where it had any."""
+
+
+class OutcomeUnknown(BankError):
+    """The payment may have been made. It must not be sent again before its row was looked for."""
