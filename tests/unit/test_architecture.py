@@ -16,7 +16,8 @@ ALLOWED = {
     "topology": {"ledger"},
     "producers": {"topology", "ledger"},
     "consumers": {"producers", "topology", "ledger"},
-    "gateway": {"producers", "topology", "ledger"},
+    "bank": {"producers", "topology", "ledger"},
+    "gateway": {"bank", "producers", "topology", "ledger"},
     "cli": {"producers", "topology", "ledger"},
 }
 
@@ -24,6 +25,7 @@ ALLOWED = {
 FOREIGN = {
     "ledger": {"aio_pika", "aiormq", "fastapi", "starlette", "uvicorn", "httpx", "pydantic"},
     "consumers": {"fastapi", "starlette", "uvicorn", "httpx"},
+    "bank": {"aio_pika", "aiormq", "fastapi"},
     "gateway": {"aio_pika", "aiormq"},
 }
 
@@ -118,6 +120,18 @@ def test_rules_are_pure(module: str) -> None:
     assert not imports_of(path) & IMPURE, f"{path.name} reaches outside"
 
 
+def test_the_simulated_bank_knows_nothing_of_us() -> None:
+    """What it does must not be right because both sides share a mistake. Only its process, like all
+    processes, beats for whoever watches."""
+    simulator = ROOT / "bank" / "simulator"
+    for path in sorted(simulator.glob("*.py")):
+        named = {each for each in modules_of(path) if each.split(".")[0] in ALLOWED}
+        strangers = {each for each in named if not each.startswith("bank.simulator")}
+        if path.name == "__main__.py":
+            strangers = {each for each in strangers if not each.startswith("topology")}
+        assert strangers <= {"bank"}, f"{path.name} imports {strangers}"
+
+
 def test_relative_imports_are_not_used() -> None:
     for package in ALLOWED:
         for path in sources(package):
@@ -128,7 +142,7 @@ def test_relative_imports_are_not_used() -> None:
 
 def test_only_entry_points_read_the_environment() -> None:
     """Settings are read once and passed down; ``cli`` is made of entry points."""
-    for package in ("ledger", "topology", "producers", "consumers", "gateway"):
+    for package in ("ledger", "topology", "producers", "bank", "consumers", "gateway"):
         for path in sources(package):
             if path.name in ("__main__.py", "settings.py"):
                 continue
