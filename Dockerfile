@@ -9,6 +9,7 @@ RUN python -m venv /opt/sov
 COPY requirements.lock ./
 RUN /opt/sov/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
+COPY bank ./bank
 COPY cli ./cli
 COPY consumers ./consumers
 COPY gateway ./gateway

@@ -117,9 +117,7 @@ def key_of(row: Row) -> Key:
 
 
 def content_of(row: Row) -> Content:
-    return Content(
-        row.direction, row.amount, row.description, row.value_date, row.transaction_date
-    )
+    return Content(row.direction, row.amount, row.description, row.value_date, row.transaction_date)
 
 
 def _whole(known: Known) -> Hashable:

@@ -101,6 +101,7 @@ async def installed(servers: Servers, name: str) -> AsyncIterator[Installation]:
                 writer_password=kept.password(postgres.WRITER),
                 reader_password=kept.password(postgres.READER),
                 uploader_password=kept.password(postgres.UPLOADER),
+                banker_password=kept.password(postgres.BANKER),
                 keys_file=home.keys_file,
             )
         )
@@ -112,13 +113,15 @@ async def installed(servers: Servers, name: str) -> AsyncIterator[Installation]:
 
 
 def _access(kept: Kept, name: str) -> Access:
-    owner, writer, reader, uploader = (
+    owner, writer, reader, uploader, banker = (
         postgres.url(kept, user, name) for user in (postgres.OWNER, *postgres.ROLES)
     )
     administrator, gateway, consumer = (
         rabbitmq.url(kept, user).rpartition("/")[0] + f"/{name}" for user in rabbitmq.USERS
     )
-    return Access(owner, writer, reader, administrator, gateway, consumer, frozenset(), uploader)
+    databases = (owner, writer, reader)
+    brokers = (administrator, gateway, consumer)
+    return Access(*databases, *brokers, frozenset(), uploader, banker)
 
 
 def _manage(

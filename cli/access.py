@@ -16,12 +16,12 @@ from topology.settings import PREFIX, Settings
 
 DATABASE_FIELDS = (
     *("database_url", "database_url_writer", "database_url_reader"),
-    "database_url_uploader",
+    *("database_url_uploader", "database_url_banker"),
 )
 AMQP_FIELDS = ("amqp_url", "amqp_url_gateway", "amqp_url_consumer")
 # What `migrate` makes users with.
 _MIGRATE_FIELDS = (
-    *("writer_password", "reader_password", "uploader_password"),
+    *("writer_password", "reader_password", "uploader_password", "banker_password"),
     *("amqp_management_url", "amqp_gateway_password", "amqp_consumer_password"),
 )
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -40,16 +40,30 @@ class Access:
     private: frozenset[str]
     uploader: str = ""
     """Last and with a default: what an older version stored has none."""
+    banker: str = ""
+    """Likewise."""
 
     def for_gateway(self) -> dict[str, str]:
         """Environment of a gateway: it cannot write the books, so it gets no URL that can."""
-        return {_name("database_url_reader"): self.reader, **self.for_bulk()}
+        return {
+            _name("database_url_reader"): self.reader,
+            **self.for_bulk(),
+            **self.for_bank(),
+        }
 
     def for_bulk(self) -> dict[str, str]:
         """Environment of the process that works bulk files off: it sends commands as gateways do
         and writes nothing but where the files are kept."""
         return {
             _name("database_url_uploader"): self.uploader,
+            _name("amqp_url_gateway"): self.gateway,
+        }
+
+    def for_bank(self) -> dict[str, str]:
+        """Environment of the process that deals with the bank: it sends commands as gateways do
+        and writes nothing but what the bank said and what people decided about it."""
+        return {
+            _name("database_url_banker"): self.banker,
             _name("amqp_url_gateway"): self.gateway,
         }
 
@@ -127,12 +141,12 @@ def access(settings: Settings, kept: Kept) -> Access:
     """Every role's URL: as given, else our private servers'. Their ports must be known by now."""
     private = private_names(settings)
     if postgres.NAME in private:
-        owner, writer, reader, uploader = (
+        owner, writer, reader, uploader, banker = (
             postgres.url(kept, user) for user in (postgres.OWNER, *postgres.ROLES)
         )
     else:
         owner, writer, reader = settings.owner_dsn, settings.writer_dsn, settings.reader_dsn
-        uploader = settings.uploader_dsn
+        uploader, banker = settings.uploader_dsn, settings.banker_dsn
     if rabbitmq.NAME in private:
         administrator, gateway, consumer = (
             rabbitmq.url(kept, user)
@@ -144,9 +158,9 @@ def access(settings: Settings, kept: Kept) -> Access:
             settings.gateway_amqp_url,
             settings.consumer_amqp_url,
         )
-    return Access(
-        owner, writer, reader, administrator, gateway, consumer, frozenset(private), uploader
-    )
+    databases = (owner, writer, reader)
+    brokers = (administrator, gateway, consumer)
+    return Access(*databases, *brokers, frozenset(private), uploader, banker)
 
 
 def _name(field: str) -> str:

@@ -81,7 +81,7 @@ def _local_urls(settings: Settings, kept: Kept) -> dict[str, SecretStr]:
     ways: Access = access(settings, kept)
     urls: dict[str, str] = {}
     if postgres.NAME in known:
-        databases = (ways.owner, ways.writer, ways.reader, ways.uploader)
+        databases = (ways.owner, ways.writer, ways.reader, ways.uploader, ways.banker)
         urls |= dict(zip(DATABASE_FIELDS, databases, strict=True))
     if rabbitmq.NAME in known:
         brokers = (ways.administrator, ways.gateway, ways.consumer)

@@ -12,7 +12,7 @@ from cli.home import home
 from cli.servers.kept import read_json
 from cli.supervision import state
 
-KEYS = ("eclipse", "operator", "batch", "reader")
+KEYS = ("eclipse", "operator", "batch", "reader", "bank", "approver")
 
 
 @click.command("env")

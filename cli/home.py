@@ -34,7 +34,7 @@ class Home:
 
     @property
     def keys_file(self) -> Path:
-        """The four API keys that ``./sov env`` prints, readable by us alone."""
+        """The API keys that ``./sov env`` prints, readable by us alone."""
         return self.folder / "keys.json"
 
     @property

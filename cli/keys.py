@@ -41,6 +41,12 @@ def create(
     rate: int | None,
 ) -> None:
     """Make the key NAME and print it. It cannot be shown again."""
+    wanted = {Scope(s) for s in scopes}
+    if owner is None and wanted & {Scope.BANK, Scope.APPROVER}:
+        raise click.ClickException(
+            "a key with the scope bank or approver needs --owner: two people have to agree, and one"
+            " person may have several keys"
+        )
     until = None if expires is None else expires.replace(tzinfo=UTC)
     try:
         key = with_books(

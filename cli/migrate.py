@@ -44,6 +44,7 @@ async def _migrate() -> None:
         writer_password=_plain(settings.writer_password),
         reader_password=_plain(settings.reader_password),
         uploader_password=_plain(settings.uploader_password),
+        banker_password=_plain(settings.banker_password),
         partitions=settings.partitions,
     )
     click.echo(f"migrations: {', '.join(ran) if ran else 'nothing to do'}")

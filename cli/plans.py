@@ -66,6 +66,7 @@ def for_machine(here: Home, settings: Settings, ways: Access, listening: int) ->
         for index in range(consumers)
     ]
     plans.append(_plan(here, ("bulk", 0, 1), {**shared, **ways.for_bulk()}, BULK_STAGE))
+    plans.append(_plan(here, ("bank", 0, 1), {**shared, **ways.for_bank()}, BULK_STAGE))
     plans.append(_plan(here, ("relay", 0, 1), {**shared, **ways.for_consumer()}, RELAY_STAGE))
     return with_metrics_ports(plans, settings.metrics_port)
 

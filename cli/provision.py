@@ -30,11 +30,12 @@ class Provisioning:
     writer_password: str | None
     reader_password: str | None
     uploader_password: str | None
+    banker_password: str | None
     keys_file: Path
 
 
 async def provision(needs: Provisioning) -> None:
-    """Schema and roles, then queues, then the four API keys (see ``Home.keys_file``).
+    """Schema and roles, then queues, then an API key per scope (see ``Home.keys_file``).
 
     Raises what these raise; nothing is running yet then, and running it again is safe.
     """
@@ -49,6 +50,7 @@ async def _schema_and_roles(needs: Provisioning) -> None:
         writer_password=needs.writer_password,
         reader_password=needs.reader_password,
         uploader_password=needs.uploader_password,
+        banker_password=needs.banker_password,
         partitions=needs.partitions,
     )
 
@@ -73,9 +75,11 @@ async def _api_keys(needs: Provisioning) -> None:
 
 
 async def _create_key(connection: Connection, scope: Scope) -> str:
+    # What one person asks for at the bank another one approves: each key is another person's.
+    owner = f"{scope.value} of ./sov up"
     try:
-        return await keys.create(connection, scope.value, [scope])
+        return await keys.create(connection, scope.value, [scope], owner=owner)
     except keys.KeyNameTaken:
         # Another installation shares the books and made its keys first; they cannot be read back.
         name = f"{scope.value}-{secrets.token_hex(3)}"
-        return await keys.create(connection, name, [scope])
+        return await keys.create(connection, name, [scope], owner=owner)

@@ -12,6 +12,7 @@ PROGRAMS = {
     "consumer": "consumers.__main__",
     "relay": "producers.__main__",
     "bulk": "producers.bulk.__main__",
+    "bank": "bank.__main__",
 }
 
 

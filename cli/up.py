@@ -118,6 +118,7 @@ def _needs(here: Home, settings: Settings, ways: Access) -> Provisioning:
         writer_password=here.kept.password(postgres.WRITER) if ours else None,
         reader_password=here.kept.password(postgres.READER) if ours else None,
         uploader_password=here.kept.password(postgres.UPLOADER) if ours else None,
+        banker_password=here.kept.password(postgres.BANKER) if ours else None,
         keys_file=here.keys_file,
     )
 

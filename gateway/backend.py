@@ -81,6 +81,8 @@ class Services:
     currencies: Currencies
     files: Files | None = None
     """Where bulk files are kept; None on a gateway that was not told where."""
+    bank: Books | None = None
+    """Where the bank side is kept; None likewise."""
 
 
 class Backend:

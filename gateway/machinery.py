@@ -17,7 +17,7 @@ from gateway.problems import DATABASE_AWAY
 from gateway.remembered import Currencies, Originals, WalletNames
 from gateway.watching import QueueWatch
 from ledger import keys
-from ledger.database import reader_pool, uploader_pool
+from ledger.database import banker_pool, reader_pool, uploader_pool
 from ledger.deployment import Deployment
 from ledger.waiting import wait_for_books
 from producers.clock import DatabaseClock
@@ -34,6 +34,8 @@ _READ_CONNECTIONS: Final = 8
 _OWN_CONNECTIONS: Final = 2
 #: Uploads: each holds one only while a piece is written.
 _FILE_CONNECTIONS: Final = 4
+#: What concerns the bank: people's calls, of which there are few.
+_BANK_CONNECTIONS: Final = 4
 _RETRY_S: Final = 0.5
 _CLOSE_LIMIT_S: Final = 1.0
 
@@ -54,11 +56,12 @@ class Machinery:
         own: Books,
         reading: Books,
         files: Files | None = None,
+        bank: Books | None = None,
     ) -> None:
         layout = deployment.layout
         name = f"gateway {os.getpid()}"
         self._deployment, self._own, self._reading = deployment, own, reading
-        self._files = files
+        self._files, self._bank = files, bank
         self.clock = DatabaseClock(own)
         self._intake = Intake(own, deployment)
         self.replies = Replies(amqp_url, f"{name} replies", own)
@@ -78,6 +81,7 @@ class Machinery:
         reader_dsn: str,
         amqp_url: str,
         uploader_dsn: str | None,
+        banker_dsn: str | None,
         most_bytes: int,
         most_staged: int,
     ) -> Machinery:
@@ -97,7 +101,10 @@ class Machinery:
                     # Connected when the first file comes: no other call is to depend on it.
                     pool = await uploader_pool(uploader_dsn, size=_FILE_CONNECTIONS)
                     files = Files(Books(pool), most_bytes, most_staged)
-                return cls(deployment, amqp_url, own, reading, files)
+                bank = None
+                if banker_dsn is not None:
+                    bank = Books(await banker_pool(banker_dsn, size=_BANK_CONNECTIONS))
+                return cls(deployment, amqp_url, own, reading, files, bank)
 
     def services(self) -> Services:
         """What the routes use of it."""
@@ -117,6 +124,7 @@ class Machinery:
             originals=Originals(self._reading),
             currencies=Currencies(self._reading),
             files=self._files,
+            bank=self._bank,
         )
 
     def checks(self) -> Mapping[str, str]:
@@ -153,7 +161,8 @@ class Machinery:
 
     async def close(self) -> None:
         files = () if self._files is None else (self._files.store,)
-        for books in (self._reading, self._own, *files):
+        bank = () if self._bank is None else (self._bank,)
+        for books in (self._reading, self._own, *files, *bank):
             await books.close(_CLOSE_LIMIT_S)
 
     def _broker(self) -> str:

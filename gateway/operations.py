@@ -27,6 +27,9 @@ READERS: Final = frozenset(Scope)
 WRITERS: Final = frozenset({Scope.ECLIPSE, Scope.OPERATOR})
 OPERATORS: Final = frozenset({Scope.OPERATOR})
 UPLOADERS: Final = frozenset({Scope.BATCH, Scope.OPERATOR})
+#: Who asks for what concerns the bank, and who agrees to it. Operators do neither.
+MAKERS: Final = frozenset({Scope.BANK})
+CHECKERS: Final = frozenset({Scope.APPROVER})
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class Gateway:
     ) -> None:
         self._reader_dsn, self._amqp_url = settings.reader_dsn, settings.gateway_amqp_url
         self._uploader_dsn = settings.uploader_dsn if settings.takes_files else None
+        self._banker_dsn = settings.banker_dsn if settings.keeps_bank else None
         self._most_bytes = settings.bulk_max_bytes
         self._most_staged = settings.bulk_max_total_bytes
         self._exposition = Exposition(metrics_folder)
@@ -116,6 +117,7 @@ class Gateway:
             self._reader_dsn,
             self._amqp_url,
             self._uploader_dsn,
+            self._banker_dsn,
             self._most_bytes,
             self._most_staged,
         )

@@ -58,6 +58,8 @@ _UPLOADER_SETTINGS = {
     "jit": "off",
 }
 
+_BANKER_SETTINGS = {**_UPLOADER_SETTINGS, "application_name": "sov-banker"}
+
 _READER_SETTINGS = {
     **_SHARED_SETTINGS,
     "application_name": "sov-reader",
@@ -135,6 +137,31 @@ async def uploader_pool(dsn: str, *, size: int) -> asyncpg.Pool[Any]:
             server_settings=_UPLOADER_SETTINGS,
         ),
         _CONNECT_TIMEOUT_S * 2,
+    )
+
+
+async def banker_pool(dsn: str, *, size: int) -> asyncpg.Pool[Any]:
+    """A pool for whoever keeps the bank side."""
+    return await asyncio.wait_for(
+        asyncpg.create_pool(
+            dsn,
+            min_size=0,
+            max_size=size,
+            timeout=_CONNECT_TIMEOUT_S,
+            command_timeout=65,
+            server_settings=_BANKER_SETTINGS,
+        ),
+        _CONNECT_TIMEOUT_S * 2,
+    )
+
+
+async def connect_banker(dsn: str) -> asyncpg.Connection[Any]:
+    """A connection of one's own for the bank side: it holds a lock, and hears notifications."""
+    return await asyncpg.connect(
+        dsn,
+        timeout=_CONNECT_TIMEOUT_S,
+        command_timeout=_STATEMENT_LIMIT_S,
+        server_settings=_BANKER_SETTINGS,
     )
 
 

@@ -28,7 +28,11 @@ class Scope(StrEnum):
     READER = "reader"
     """Reads."""
     OPERATOR = "operator"
-    """Everything but approving what it made itself."""
+    """Everything but approving what it made itself, and what takes two people at the bank."""
+    BANK = "bank"
+    """Asking for what concerns the bank: payouts, what to do with suspense; and all reads."""
+    APPROVER = "approver"
+    """Agreeing to what another person asked for there; and all reads."""
 
 
 class ApiKey(NamedTuple):

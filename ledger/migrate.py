@@ -24,7 +24,7 @@ from ledger.database import SCHEMA, connect_owner
 _FILE: Final = re.compile(r"(\d{4})_(\w+)\.sql")
 _LOCK: Final = 0x736F76  # "sov"
 _ROLE: Final = re.compile(r"^-- role: (\w+)\n", re.MULTILINE)
-ROLES: Final = ("sov_writer", "sov_reader", "sov_uploader")
+ROLES: Final = ("sov_writer", "sov_reader", "sov_uploader", "sov_banker")
 
 
 class MigrationChanged(Exception):
@@ -70,6 +70,7 @@ async def prepare(
     writer_password: str | None = None,
     reader_password: str | None = None,
     uploader_password: str | None = None,
+    banker_password: str | None = None,
     partitions: int = 8,
 ) -> list[str]:
     """Migrate, make the roles where their passwords are given, make the first layout.
@@ -81,7 +82,7 @@ async def prepare(
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         ran = await migrate(connection)
-        given = (writer_password, reader_password, uploader_password)
+        given = (writer_password, reader_password, uploader_password, banker_password)
         passwords = dict(zip(ROLES, given, strict=True))
         await _make_roles(connection, passwords)
         await grant(connection)
@@ -131,7 +132,8 @@ async def grant(connection: asyncpg.Connection) -> None:
     """Let the roles that there are do what they may, and nothing else.
 
     An installation need not have all of them: where no bulk files are taken nobody makes
-    sov_uploader, and the others need their rights on new tables all the same.
+    sov_uploader, where no bank is followed nobody makes sov_banker, and the others need their
+    rights on new tables all the same.
     """
     rows = await connection.fetch(
         "SELECT rolname FROM pg_roles WHERE rolname = ANY ($1)", list(ROLES)

@@ -18,6 +18,7 @@ from tests.servers import Servers
 WRITER_PASSWORD = "writer-of-tests"
 READER_PASSWORD = "reader-of-tests"
 UPLOADER_PASSWORD = "uploader-of-tests"
+BANKER_PASSWORD = "banker-of-tests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Database:
     writer: str
     reader: str
     uploader: str
+    banker: str
 
 
 async def make_template(servers: Servers) -> str:
@@ -39,6 +41,7 @@ async def make_template(servers: Servers) -> str:
         writer_password=WRITER_PASSWORD,
         reader_password=READER_PASSWORD,
         uploader_password=UPLOADER_PASSWORD,
+        banker_password=BANKER_PASSWORD,
     )
     return name
 
@@ -70,6 +73,7 @@ def named(servers: Servers, name: str) -> Database:
         writer=with_user(dsn, "sov_writer", WRITER_PASSWORD),
         reader=with_user(dsn, "sov_reader", READER_PASSWORD),
         uploader=with_user(dsn, "sov_uploader", UPLOADER_PASSWORD),
+        banker=with_user(dsn, "sov_banker", BANKER_PASSWORD),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -33,6 +34,9 @@ class Settings(BaseSettings):
     database_url_uploader: SecretStr | None = Field(
         None, description="PostgreSQL for bulk files, gateways and bulk (role sov_uploader)"
     )
+    database_url_banker: SecretStr | None = Field(
+        None, description="PostgreSQL for the bank side, gateways and bank (role sov_banker)"
+    )
     amqp_url: SecretStr | None = Field(None, description="RabbitMQ, as its administrator")
     amqp_url_gateway: SecretStr | None = Field(None, description="RabbitMQ for gateways")
     amqp_url_consumer: SecretStr | None = Field(None, description="RabbitMQ for consumers, relay")
@@ -46,6 +50,9 @@ class Settings(BaseSettings):
     )
     uploader_password: SecretStr | None = Field(
         None, description="for `migrate`: password of the role sov_uploader, made with it"
+    )
+    banker_password: SecretStr | None = Field(
+        None, description="for `migrate`: password of the role sov_banker, made with it"
     )
     amqp_management_url: SecretStr | None = Field(
         None, description="for `migrate`: RabbitMQ's management API, as its administrator"
@@ -88,6 +95,25 @@ class Settings(BaseSettings):
         description="what all bulk files together may take while they arrive, as sent, in bytes",
     )
 
+    bank_api_url: str = Field(
+        "", description="the bank's API; empty: none, statements come as files"
+    )
+    bank_client_id: SecretStr | None = Field(None, description="client id at the bank")
+    bank_client_secret: SecretStr | None = Field(None, description="its secret")
+    bank_api_key: SecretStr | None = Field(None, description="the bank's x-api-key")
+    bank_accounts: str = Field(
+        "", description="ids of the bank accounts to follow, separated by commas; empty: all"
+    )
+    bank_followed_from: date | None = Field(
+        None, description="first day that is followed; empty: the day an account is first seen"
+    )
+    bank_poll_s: Annotated[float, Field(ge=1)] = Field(
+        1800, description="seconds between two looks at the bank's statements"
+    )
+    bank_overlap_days: Annotated[int, Field(ge=1, le=180)] = Field(
+        7, description="how many days that were fetched before are fetched again"
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="lowest level that is logged"
     )
@@ -123,6 +149,15 @@ class Settings(BaseSettings):
     @property
     def uploader_dsn(self) -> str:
         return _required(self.database_url_uploader or self.database_url, "database_url_uploader")
+
+    @property
+    def keeps_bank(self) -> bool:
+        """Whether there is a place for what the bank says."""
+        return (self.database_url_banker or self.database_url) is not None
+
+    @property
+    def banker_dsn(self) -> str:
+        return _required(self.database_url_banker or self.database_url, "database_url_banker")
 
     @property
     def admin_amqp_url(self) -> str:

@@ -101,6 +101,7 @@ class ComposeServer:
             "SOV_WRITER_PASSWORD": self._kept.password(postgres.WRITER),
             "SOV_READER_PASSWORD": self._kept.password(postgres.READER),
             "SOV_UPLOADER_PASSWORD": self._kept.password(postgres.UPLOADER),
+            "SOV_BANKER_PASSWORD": self._kept.password(postgres.BANKER),
             "SOV_AMQP_GATEWAY_PASSWORD": self._kept.password(
                 rabbitmq.user_key(rabbitmq_conf.GATEWAY)
             ),

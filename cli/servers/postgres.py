@@ -21,7 +21,8 @@ from cli.servers.processes import ProcessId, Step
 
 NAME = "postgresql"
 ADMIN, OWNER, DATABASE = "sov_admin", "sov_owner", "sov"
-ROLES = WRITER, READER, UPLOADER = "sov_writer", "sov_reader", "sov_uploader"
+WRITER, READER, UPLOADER, BANKER = "sov_writer", "sov_reader", "sov_uploader", "sov_banker"
+ROLES = WRITER, READER, UPLOADER, BANKER
 PORT = "postgresql"
 _START_LIMIT_S = 60.0
 # Fast shutdown rolls back and writes a checkpoint; past this, immediate (recovery at next start).

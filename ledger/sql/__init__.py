@@ -7,30 +7,12 @@ statement without a field, fails at import.
 from __future__ import annotations
 
 import dataclasses
-import re
-from importlib import resources
-from typing import TypeVar
 
-_NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
-
-T = TypeVar("T", bound="_Statements")
+from ledger.sql.statements import Statements
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Statements:
-    @classmethod
-    def load(cls: type[T], stem: str) -> T:
-        text = resources.files(__name__).joinpath(f"{stem}.sql").read_text()
-        _, *parts = _NAME.split(text)
-        found = {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
-        expected = {field.name for field in dataclasses.fields(cls)}
-        if found.keys() != expected:
-            raise LookupError(f"{stem}.sql and {cls.__name__}: {found.keys() ^ expected}")
-        return cls(**found)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Execute(_Statements):
+class Execute(Statements):
     lock: str
     find_wallets: str
     wallets: str
@@ -49,7 +31,7 @@ class Execute(_Statements):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Lookup(_Statements):
+class Lookup(Statements):
     wallets: str
     transfers: str
     releases: str
@@ -60,7 +42,7 @@ class Lookup(_Statements):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Heads(_Statements):
+class Heads(Statements):
     take_over: str
     end_owner: str
     reown: str
@@ -73,12 +55,12 @@ class Heads(_Statements):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Deployment(_Statements):
+class Deployment(Statements):
     read: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Reads(_Statements):
+class Reads(Statements):
     clock: str
     complete_until: str
     wallet_ids: str
@@ -95,7 +77,7 @@ class Reads(_Statements):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Batches(_Statements):
+class Batches(Statements):
     create: str
     get: str
     page: str
@@ -134,14 +116,14 @@ class Batches(_Statements):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Keys(_Statements):
+class Keys(Statements):
     create: str
     all: str
     revoke: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class DeadLetters(_Statements):
+class DeadLetters(Statements):
     park: str
     resolved_by: str
     list: str
@@ -150,13 +132,13 @@ class DeadLetters(_Statements):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Interventions(_Statements):
+class Interventions(Statements):
     record: str
     in_force: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Layouts(_Statements):
+class Layouts(Statements):
     lock: str
     add: str
     move_heads: str
@@ -166,7 +148,7 @@ class Layouts(_Statements):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Relay(_Statements):
+class Relay(Statements):
     claim: str
     marks: str
     advance: str
@@ -174,7 +156,7 @@ class Relay(_Statements):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Audit(_Statements):
+class Audit(Statements):
     transfers_have_both_entries: str
     entries_have_their_transfer: str
     currencies_sum_to_zero: str
@@ -196,21 +178,21 @@ class Audit(_Statements):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Chains(_Statements):
+class Chains(Statements):
     partitions: str
     links: str
 
 
-AUDIT = Audit.load("audit")
-BATCHES = Batches.load("batches")
-CHAINS = Chains.load("chains")
-DEAD_LETTERS = DeadLetters.load("dead_letters")
-DEPLOYMENT = Deployment.load("deployment")
-EXECUTE = Execute.load("execute")
-HEADS = Heads.load("heads")
-INTERVENTIONS = Interventions.load("interventions")
-KEYS = Keys.load("keys")
-LAYOUTS = Layouts.load("layouts")
-LOOKUP = Lookup.load("lookup")
-READS = Reads.load("reads")
-RELAY = Relay.load("relay")
+AUDIT = Audit.load(__name__, "audit")
+BATCHES = Batches.load(__name__, "batches")
+CHAINS = Chains.load(__name__, "chains")
+DEAD_LETTERS = DeadLetters.load(__name__, "dead_letters")
+DEPLOYMENT = Deployment.load(__name__, "deployment")
+EXECUTE = Execute.load(__name__, "execute")
+HEADS = Heads.load(__name__, "heads")
+INTERVENTIONS = Interventions.load(__name__, "interventions")
+KEYS = Keys.load(__name__, "keys")
+LAYOUTS = Layouts.load(__name__, "layouts")
+LOOKUP = Lookup.load(__name__, "lookup")
+READS = Reads.load(__name__, "reads")
+RELAY = Relay.load(__name__, "relay")

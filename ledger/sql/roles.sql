@@ -1,6 +1,7 @@
 -- What each role may do; run by the owner after every migration, so that nothing is left over.
 -- sov_writer (consumers, relay) writes the books and can change no entry, transfer or outcome;
--- sov_reader (gateways) reads them; sov_uploader (gateways, bulk) reads them too and keeps bulk files.
+-- sov_reader (gateways) reads them; sov_uploader (gateways, bulk) reads them too and keeps bulk files;
+-- sov_banker (gateways, bank) reads them too and keeps the bank side, of which nothing is deleted.
 -- Each role has its part: where one was never made, the others' parts are run without it.
 
 -- role: sov_writer
@@ -30,3 +31,13 @@ GRANT USAGE ON SCHEMA sov TO sov_uploader;
 REVOKE ALL ON ALL TABLES IN SCHEMA sov FROM sov_uploader;
 GRANT SELECT ON ALL TABLES IN SCHEMA sov TO sov_uploader;
 GRANT INSERT, UPDATE, DELETE ON sov.batches, sov.batch_uploads, sov.batch_lots TO sov_uploader;
+
+-- role: sov_banker
+GRANT USAGE ON SCHEMA sov TO sov_banker;
+REVOKE ALL ON ALL TABLES IN SCHEMA sov FROM sov_banker;
+GRANT SELECT ON ALL TABLES IN SCHEMA sov TO sov_banker;
+GRANT INSERT, UPDATE ON sov.bank_accounts, sov.bank_rows, sov.bank_exceptions, sov.bank_fetches,
+                        sov.bank_statements, sov.bank_aliases, sov.bank_expected_payments,
+                        sov.bank_actions
+   TO sov_banker;
+GRANT INSERT ON sov.bank_verdicts TO sov_banker;

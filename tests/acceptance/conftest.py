@@ -92,6 +92,7 @@ async def system(servers: Servers) -> AsyncIterator[System]:
         SOV_DATABASE_URL_WRITER=database.writer,
         SOV_DATABASE_URL_READER=database.reader,
         SOV_DATABASE_URL_UPLOADER=database.uploader,
+        SOV_DATABASE_URL_BANKER=database.banker,
         SOV_AMQP_URL=servers.amqp_url,
     )
     broker = await connections.connect(servers.amqp_url, "tests")
@@ -103,7 +104,7 @@ async def system(servers: Servers) -> AsyncIterator[System]:
             url=shown["SOV_URL"],
             keys={
                 role: shown[f"SOV_KEY_{role.upper()}"]
-                for role in ("eclipse", "operator", "batch", "reader")
+                for role in ("eclipse", "operator", "batch", "reader", "bank", "approver")
             },
             database_url=database.owner,
             environment=environment,

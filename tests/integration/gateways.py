@@ -87,7 +87,12 @@ class Running:
 async def make_keys(database: Database) -> dict[str, str]:
     owner = await connect_owner(database.owner)
     try:
-        return {scope.value: await keys.create(owner, scope.value, [scope]) for scope in Scope}
+        return {
+            scope.value: await keys.create(
+                owner, scope.value, [scope], owner=f"whoever has {scope.value}"
+            )
+            for scope in Scope
+        }
     finally:
         await owner.close()
 

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+import bank.sql
 import ledger.sql
 from ledger import migrate
 from ledger.database import connect_owner, connect_writer, reader_pool
@@ -20,7 +21,8 @@ from tests.servers import Servers
 
 STATEMENTS = {
     f"{record}.{field.name}": (getattr(value, field.name), record, field.name)
-    for record, value in vars(ledger.sql).items()
+    for package in (ledger.sql, bank.sql)
+    for record, value in vars(package).items()
     if dataclasses.is_dataclass(value) and not isinstance(value, type)
     for field in dataclasses.fields(value)
 }
@@ -159,6 +161,27 @@ async def test_the_uploader_writes_bulk_files_alone(database: Database, statemen
         await connection.close()
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE wallets SET balance_minor = 1",
+        "INSERT INTO transfers (transfer_id) VALUES (gen_random_uuid())",
+        "DELETE FROM bank_rows",
+        "UPDATE bank_verdicts SET verdict = 'APPROVED'",
+        "UPDATE heads SET epoch = 1",
+        "INSERT INTO api_keys VALUES ('x')",
+    ],
+)
+async def test_the_banker_keeps_the_bank_side_alone(database: Database, statement: str) -> None:
+    connection = await asyncpg.connect(database.banker, server_settings={"search_path": "sov"})
+    try:
+        await connection.execute("UPDATE bank_rows SET held = true")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
 async def test_the_readers_pool_is_read_only_whatever_the_role(database: Database) -> None:
     pool = await reader_pool(database.owner, size=1)
     try:
@@ -177,7 +200,9 @@ async def test_the_roles_sql_is_what_an_administrator_can_run(
     await owner.execute(grants)
 
 
-@pytest.mark.parametrize("missing", [(), ("sov_uploader",), ("sov_reader", "sov_uploader")])
+@pytest.mark.parametrize(
+    "missing", [(), ("sov_uploader",), ("sov_reader", "sov_uploader"), ("sov_banker",)]
+)
 async def test_the_roles_that_there_are_get_their_rights(
     owner: asyncpg.Connection[Any], missing: tuple[str, ...]
 ) -> None:

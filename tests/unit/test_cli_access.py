@@ -61,10 +61,10 @@ def test_our_own_url_counts_as_unset(kept: Kept, monkeypatch: pytest.MonkeyPatch
 
 def test_private_servers_give_every_role_its_own_user(kept: Kept) -> None:
     ways = access(settings_here({}, kept), kept)
-    databases = (ways.owner, ways.writer, ways.reader, ways.uploader)
+    databases = (ways.owner, ways.writer, ways.reader, ways.uploader, ways.banker)
     brokers = (ways.administrator, ways.gateway, ways.consumer)
     assert [url.split("//")[1].split(":")[0] for url in (*databases, *brokers)] == [
-        *("sov_owner", "sov_writer", "sov_reader", "sov_uploader"),
+        *("sov_owner", "sov_writer", "sov_reader", "sov_uploader", "sov_banker"),
         *("sov_admin", "sov_gateway", "sov_consumer"),
     ]
 
@@ -75,7 +75,7 @@ def test_a_gateway_gets_no_way_to_write_the_books(kept: Kept) -> None:
     given = {**without_urls(around), **ways.for_gateway()}
     assert set(given) == {
         *("HOME", "SOV_AMQP_URL_GATEWAY"),
-        *("SOV_DATABASE_URL_READER", "SOV_DATABASE_URL_UPLOADER"),
+        *("SOV_DATABASE_URL_READER", "SOV_DATABASE_URL_UPLOADER", "SOV_DATABASE_URL_BANKER"),
     }
 
 

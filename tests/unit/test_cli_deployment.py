@@ -14,7 +14,10 @@ from topology.settings import Settings
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 WRITER = {"SOV_DATABASE_URL_WRITER", "SOV_AMQP_URL_CONSUMER"}
 UPLOADER = {"SOV_DATABASE_URL_UPLOADER", "SOV_AMQP_URL_GATEWAY"}
-READER = {"SOV_DATABASE_URL_READER", *UPLOADER}
+BANKER = {"SOV_DATABASE_URL_BANKER", "SOV_AMQP_URL_GATEWAY"}
+#: Who the bank takes us for; the gateway does not ask it anything.
+BANK = {"SOV_BANK_CLIENT_ID", "SOV_BANK_CLIENT_SECRET", "SOV_BANK_API_KEY"}
+READER = {"SOV_DATABASE_URL_READER", *UPLOADER, *BANKER}
 SECRETS = {
     f"SOV_{field.upper()}"
     for field, info in Settings.model_fields.items()
@@ -24,7 +27,10 @@ SECRETS = {
 
 @pytest.mark.parametrize(
     ("service", "own"),
-    [("gateway", READER), ("consumer", WRITER), ("relay", WRITER), ("bulk", UPLOADER)],
+    [
+        *(("gateway", READER), ("consumer", WRITER), ("relay", WRITER)),
+        *(("bulk", UPLOADER), ("bank", BANKER | BANK)),
+    ],
 )
 def test_a_container_has_only_the_secrets_of_its_role(service: str, own: set[str]) -> None:
     environment: dict[str, str] = COMPOSE[service]["environment"]
@@ -35,14 +41,14 @@ def test_a_container_has_only_the_secrets_of_its_role(service: str, own: set[str
 
 def test_migrate_alone_is_an_administrator_and_makes_the_others() -> None:
     environment: dict[str, str] = COMPOSE["migrate"]["environment"]
-    assert set(environment) & SECRETS == SECRETS - READER - WRITER
+    assert set(environment) & SECRETS == SECRETS - READER - WRITER - BANK
     assert set(environment) <= SECRETS | {"SOV_LOG_LEVEL"}
 
 
 @pytest.mark.parametrize(
     ("unit", "own"),
     [
-        *(("sov-gateway", READER), ("sov-bulk", UPLOADER)),
+        *(("sov-gateway", READER), ("sov-bulk", UPLOADER), ("sov-bank", BANKER)),
         *(("sov-consumer@", WRITER), ("sov-relay", WRITER)),
     ],
 )

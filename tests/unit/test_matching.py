@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 import hypothesis
@@ -27,24 +28,18 @@ def found(description: str, names: tuple[str, str, str], **alias: UUID) -> Match
     return match(description, {first: ALICE, second: BOB}, alias)
 
 
-@pytest.mark.parametrize(
-    "spelt",
-    [
-        "{0}",
-        "  {0}\n",
-        "{0:lower}",
-        "{0:groups}",
-        "{0:dashes}",
-    ],
-)
-def test_the_reference_alone(names: tuple[str, str, str], spelt: str) -> None:
-    first = names[0]
-    text = {
-        "{0:lower}": first.lower(),
-        "{0:groups}": " ".join(first[n : n + 4] for n in range(0, len(first), 4)),
-        "{0:dashes}": "-".join(first),
-    }.get(spelt, spelt.format(first))
-    assert found(text, names) == Match(ALICE, Rung.EXACT, first)
+SPELLINGS: list[Callable[[str], str]] = [
+    str,
+    str.lower,
+    lambda reference: f"  {reference}\n",
+    lambda reference: " ".join(reference[n : n + 4] for n in range(0, len(reference), 4)),
+    "-".join,
+]
+
+
+@pytest.mark.parametrize("spelt", SPELLINGS)
+def test_the_reference_alone(names: tuple[str, str, str], spelt: Callable[[str], str]) -> None:
+    assert found(spelt(names[0]), names) == Match(ALICE, Rung.EXACT, names[0])
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,9 @@ def test_however_the_bank_plays_no_deposit_is_new_twice(data: strategies.DataObj
         booked += len(changes.new)
         pairs = {pair.known.row_id: pair.row for pair in (*changes.moved, *changes.changed)}
         stored = [
-            replace(each, key=key_of(at), content=content_of(at), running_balance=at.running_balance)
+            replace(
+                each, key=key_of(at), content=content_of(at), running_balance=at.running_balance
+            )
             if (at := pairs.get(each.row_id))
             else each
             for each in stored

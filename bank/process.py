@@ -1,0 +1,151 @@
+"""The process that deals with the bank: ``./sov run bank``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+import asyncpg
+import structlog
+from pydantic import SecretStr
+
+from bank.failures import DATABASE_ERRORS
+from bank.investec.client import Access, Investec
+from bank.leading import Leadership
+from bank.services import Following, Services
+from bank.steps import Step, Steps
+from ledger.database import banker_pool
+from ledger.deployment import Deployment
+from producers.clock import DatabaseClock
+from producers.commands import Commands
+from producers.intake import Intake
+from producers.publisher import Publisher
+from producers.replies import Replies
+from topology.process import end
+from topology.settings import Settings
+
+_CONNECTIONS: Final = 6
+#: Clock, layout and lost outcomes: never behind the steps' own statements.
+_OWN_CONNECTIONS: Final = 2
+_RETRY_S: Final = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Bank:
+    """``topology.process.Program``."""
+
+    def __init__(self, settings: Settings, deployment: Deployment) -> None:
+        self._dsn, self._url = settings.banker_dsn, settings.gateway_amqp_url
+        self._deployment = deployment
+        self._access = _access(settings)
+        self._follow = Following(
+            accounts=frozenset(filter(None, map(str.strip, settings.bank_accounts.split(",")))),
+            since=settings.bank_followed_from,
+            every_s=settings.bank_poll_s,
+            overlap_days=settings.bank_overlap_days,
+        )
+        self._stopping = asyncio.Event()
+        self._replies: Replies | None = None
+        self._leadership: Leadership | None = None
+        self._steps: Steps | None = None
+
+    @property
+    def ready(self) -> bool:
+        """A process that stands by is ready too: it does its work, which is to wait."""
+        return self._replies is not None and self._replies.queue is not None
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def report(self) -> Mapping[str, object]:
+        return {
+            "leads": self._leadership is not None and self._leadership.leads,
+            "bank": self._access.url if self._access else "none",
+            "problems": dict(self._steps.problems) if self._steps else {},
+        }
+
+    async def run(self) -> None:
+        """Work until stopped, through losses of either server and of the bank. Raises
+        ``LayoutChanged``."""
+        async with AsyncExitStack() as stack:
+            pool = await self._connected(_CONNECTIONS)
+            own = await self._connected(_OWN_CONNECTIONS)
+            if pool is None or own is None:
+                return
+            stack.callback(pool.terminate)
+            stack.callback(own.terminate)
+            bank = None
+            if self._access is not None:
+                bank = await stack.enter_async_context(Investec.connected(self._access))
+            await self._work(pool, own, bank)
+
+    async def _work(
+        self, pool: asyncpg.Pool[Any], own: asyncpg.Pool[Any], bank: Investec | None
+    ) -> None:
+        layout = self._deployment.layout
+        name = f"bank {os.getpid()}"
+        clock, intake = DatabaseClock(own), Intake(own, self._deployment)
+        self._replies = replies = Replies(self._url, f"{name} replies", own)
+        publisher = Publisher(
+            *(self._url, f"{name} commands", layout.number, layout.partitions, clock.now),
+            lambda: replies.queue,
+        )
+        commands = Commands(
+            deployment=self._deployment,
+            clock=clock,
+            intake=intake,
+            publisher=publisher,
+            replies=replies,
+        )
+        services = Services(pool, commands, clock, bank, self._wake, self._follow)
+        self._steps = Steps(steps(services))
+        self._leadership = Leadership(self._dsn, self._steps.run, self._wake)
+        parts = [
+            asyncio.ensure_future(part.run())
+            for part in (clock, intake, replies, publisher, self._leadership)
+        ]
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            done, _ = await asyncio.wait({*parts, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            # Steps may be ended anywhere: whoever leads next finds what was decided, and goes on.
+            await end([*parts, stopping])
+
+    def _wake(self, name: str) -> None:
+        if self._steps is not None:
+            self._steps.wake(name)
+
+    async def _connected(self, size: int) -> asyncpg.Pool[Any] | None:
+        while not self._stopping.is_set():
+            try:
+                return await banker_pool(self._dsn, size=size)
+            except DATABASE_ERRORS as error:
+                _log.warning("bank.database_unreachable", error=repr(error))
+                await asyncio.sleep(_RETRY_S)
+        return None
+
+
+def steps(services: Services) -> Sequence[Step]:
+    """Everything the process does, each part by its own name, by which it can be woken."""
+    return []
+
+
+def _access(settings: Settings) -> Access | None:
+    if not settings.bank_api_url:
+        return None
+    return Access(
+        settings.bank_api_url,
+        _plain(settings.bank_client_id),
+        _plain(settings.bank_client_secret),
+        _plain(settings.bank_api_key),
+    )
+
+
+def _plain(secret: SecretStr | None) -> str:
+    return "" if secret is None else secret.get_secret_value()

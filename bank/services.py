@@ -1,0 +1,41 @@
+"""What the steps of a bank process share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import asyncpg
+
+from bank.investec.client import Investec
+from producers.clock import DatabaseClock
+from producers.commands import Commands
+
+#: Who asked, in the books, for what no person asked for.
+ACTOR: Final = "bank"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    pool: asyncpg.Pool[Any]
+    """As the role sov_banker."""
+    commands: Commands
+    clock: DatabaseClock
+    bank: Investec | None
+    """None where there is no API: then statements come as files."""
+    wake: Callable[[str], None]
+    """Run another step soon."""
+    follow: Following
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """Which accounts are followed, and how closely."""
+
+    accounts: frozenset[str]
+    """Empty: all that the bank has."""
+    since: date | None
+    every_s: float
+    overlap_days: int
