@@ -13,7 +13,8 @@ import structlog
 from pydantic import SecretStr
 
 from bank.failures import DATABASE_ERRORS
-from bank.investec.client import Access, Investec
+from bank.investec.access import Access
+from bank.investec.client import Investec
 from bank.leading import Leadership
 from bank.services import Following, Services
 from bank.steps import Step, Steps

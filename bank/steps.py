@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from bank.failures import PASSING
-from bank.investec.client import BankError
+from bank.investec.errors import BankError
 from topology.process import run_all
 
 _FIRST_RETRY_S: Final = 0.5

@@ -16,7 +16,7 @@ import structlog
 
 from bank.investec import reading
 from bank.investec.access import Access, Patience
-from bank.investec.errors import Refused, Unavailable
+from bank.investec.errors import NotAdmitted, Refused, Unavailable
 from bank.investec.reading import Unreadable
 
 _TOKEN: Final = "/identity/v2/oauth2/token"  # noqa: S105  a path
@@ -29,6 +29,7 @@ _LARGEST_ANSWER: Final = 64 * 1024 * 1024
 _SHOWN: Final = 500
 _SUCCESS: Final = range(200, 300)
 _UNAUTHORISED: Final = 401
+NOT_ADMITTED: Final = frozenset({_UNAUTHORISED, 403})
 TOO_MANY: Final = 429
 SERVER_ERROR: Final = 500
 
@@ -69,7 +70,7 @@ class Answer:
     def accepted(self) -> bytes:
         """The body of an answer that is no refusal. Raises ``Refused``."""
         if not self.is_success:
-            raise Refused(self.text)
+            raise NotAdmitted(self.text) if self.status in NOT_ADMITTED else Refused(self.text)
         return self.body
 
 
@@ -146,7 +147,7 @@ class Calls:
             if answer.is_passing:
                 raise Unavailable(f"no token: the bank answered {answer.text}")
             if not answer.is_success:
-                raise Refused(f"no token: the bank answered {answer.text}")
+                raise NotAdmitted(f"no token: the bank answered {answer.text}")
             return reading.token(reading.document(answer.body))
         except (*NO_ANSWER, Unreadable) as error:
             raise Unavailable(f"no token: {said(error)}") from error

@@ -3,6 +3,7 @@
 BankError
  ├─ Unavailable       it did not answer, or not now; nothing was done: ask again later
  ├─ Refused           it said no; nothing was done
+ │   └─ NotAdmitted   to who asks, not to what is asked for: other credentials may help
  └─ OutcomeUnknown    a payment was sent and no answer understood: only its row can tell
 """
 
@@ -19,6 +20,10 @@ class Unavailable(BankError):
 
 class Refused(BankError):
     """The bank said no, with its own words where it had any."""
+
+
+class NotAdmitted(Refused):
+    """It was not looked at what is asked for: who asks is not known, or may not."""
 
 
 class OutcomeUnknown(BankError):

@@ -1,0 +1,71 @@
+"""Whether the bank would pay somebody: the API can neither add a beneficiary nor pay one for the
+first time. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from bank.investec.records import Beneficiary
+from bank.payouts.orders import Payee, Payout
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Nobody whom the bank would pay; why, for people."""
+
+    why: str
+
+
+def find(payee: Payee, known: Iterable[Beneficiary]) -> Beneficiary | Missing:
+    """The bank's entry for the account that was approved, and for no other.
+
+    By account number and branch; where the caller gave the bank's own id, that entry has to have
+    the number. Somebody who changes an entry in the bank's pages so does not redirect a payment.
+    """
+    by_id = [b for b in known if payee.beneficiary_id in (None, b.beneficiary_id)]
+    if payee.beneficiary_id is not None and not by_id:
+        return Missing("the bank has no beneficiary of this id")
+    same = [b for b in by_id if _digits(b.account_number) == _digits(payee.account_number)]
+    if not same and payee.beneficiary_id is not None:
+        return Missing("the bank's beneficiary of this id has another account number")
+    if payee.beneficiary_id is None:
+        same = [b for b in same if _digits(b.branch_code) == _digits(payee.branch_code)]
+    if not same:
+        return Missing("the bank has no beneficiary with this account number and branch code")
+    paid = [b for b in same if b.last_paid is not None]
+    if not paid:
+        return Missing("the beneficiary has never been paid, and the first payment is by hand")
+    return min(paid, key=lambda b: b.beneficiary_id)
+
+
+_STEPS: Final = (
+    "Either pay it by hand: upload the file that `./sov payouts export` writes, or make this payment"
+    " in the bank's pages with {reference} as your own reference. It is settled when the bank's row"
+    " with that reference appears; do not resume it.",
+    "Or let the API pay it: add {name}, account {number}, branch {branch}, as a beneficiary in the"
+    " bank's pages, pay it once there with another reference (any small amount), and then say"
+    " `./sov payouts resume {payout_id}`. Resume only what was not paid by hand.",
+    "Or cancel it: `./sov payouts cancel {payout_id} --reason ...`; the money is free again.",
+)
+
+
+def steps(payout: Payout) -> list[str]:
+    """What people can do about a payout that awaits its beneficiary."""
+    payee = payout.order.payee
+    return [
+        step.format(
+            reference=payout.my_reference,
+            name=payee.name,
+            number=payee.account_number,
+            branch=payee.branch_code,
+            payout_id=payout.payout_id,
+        )
+        for step in _STEPS
+    ]
+
+
+def _digits(text: str) -> str:
+    """Banks write numbers with and without leading zeros, spaces and hyphens."""
+    return "".join(c for c in text if c.isdigit()).lstrip("0")

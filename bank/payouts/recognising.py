@@ -1,0 +1,133 @@
+"""Whether a row of the statement is a payout that was made, or one that came back.
+
+Asked of every settled row before it is called anything else. A debit that names a payout and has its
+amount is that payout, whatever is believed of it; a credit that does so undoes it. What only nearly
+fits is left to people, because a payout that is taken for a bank charge is paid for twice: once by
+the charges wallet, and once by the money that stays held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+from uuid import UUID
+
+from bank.payouts import orders
+from bank.payouts.orders import Payout
+from bank.payouts.references import references
+from bank.payouts.states import State
+from ledger.database import Queries
+from ledger.sql import PAYOUTS as SQL
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What of a row decides."""
+
+    account_id: str
+    credit: bool
+    amount_minor: int
+    description: str
+    posting_date: date
+
+
+class Part(Enum):
+    """What a row is to a payout."""
+
+    MADE = "MADE"
+    CAME_BACK = "CAME_BACK"
+
+
+@dataclass(frozen=True, slots=True)
+class Belongs:
+    """To this payout, certainly."""
+
+    payout: Payout
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """It may belong to a payout, and nobody but people can say. A debit is not to be booked; a
+    credit may go where credits go that nobody can place."""
+
+    why: str
+    payouts: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TooEarly:
+    """It undoes a payout whose own row is still being booked: ask again after that."""
+
+
+Verdict = Belongs | Doubtful | TooEarly | None
+"""None: no payout's."""
+
+
+async def recognise(connection: Queries, row: Seen) -> Verdict:
+    """What the row is. Nothing is changed."""
+    named = references(row.description)
+    found = []
+    if named:
+        rows = await connection.fetch(SQL.of_references, row.account_id, named)
+        found = [orders.read(each) for each in rows]
+    if row.credit:
+        return judge_credit(row, found)
+    alike: list[Payout] = []
+    if not found:
+        rows = await connection.fetch(
+            SQL.alike, row.account_id, row.amount_minor, row.posting_date
+        )
+        alike = [orders.read(each) for each in rows]
+    return judge_debit(row, found, alike)
+
+
+def judge_debit(row: Seen, named: Sequence[Payout], alike: Sequence[Payout]) -> Verdict:
+    """Given the payouts that the description names, and those of the amount whose row is missing."""
+    ids = tuple(payout.payout_id for payout in named)
+    if len(named) > 1:
+        return Doubtful("it names several payouts", ids)
+    if named:
+        (payout,) = named
+        if payout.order.amount_minor != row.amount_minor:
+            return Doubtful(f"it names payout {payout.my_reference}, of another amount", ids)
+        if payout.debit_row is not None:
+            return Doubtful(f"payout {payout.my_reference} has its row already", ids)
+        return Belongs(payout, Part.MADE)
+    if alike:
+        return Doubtful(
+            "it names no payout, and has the amount of one that the bank may have made",
+            tuple(payout.payout_id for payout in alike),
+        )
+    return None
+
+
+def judge_credit(row: Seen, named: Sequence[Payout]) -> Verdict:
+    """Given the payouts that the description names."""
+    ids = tuple(payout.payout_id for payout in named)
+    if len(named) > 1:
+        return Doubtful("it names several payouts", ids)
+    if not named:
+        return None
+    (payout,) = named
+    if payout.order.amount_minor != row.amount_minor:
+        return Doubtful(f"it names payout {payout.my_reference}, of another amount", ids)
+    if payout.return_row is not None or payout.state is State.RETURNED:
+        return Doubtful(f"payout {payout.my_reference} has come back already", ids)
+    if payout.state is State.SETTLED:
+        return Belongs(payout, Part.CAME_BACK)
+    if payout.debit_row is not None:
+        return TooEarly()
+    return Doubtful(f"payout {payout.my_reference} has not been made, and comes back", ids)
+
+
+async def claim(connection: Queries, found: Belongs, row_id: UUID) -> UUID | None:
+    """Give the payout its row, in the transaction that decides what the row is; answers the wallet
+    that it concerns. None where it has another one by now."""
+    statement = SQL.claim_debit if found.part is Part.MADE else SQL.claim_return
+    wallet_id: UUID | None = await connection.fetchval(
+        statement, found.payout.payout_id, row_id
+    )
+    return wallet_id

@@ -1,0 +1,336 @@
+-- Payouts, from the order to the bank's row. None of this is part of the books.
+--
+-- Whoever changes a state names those in which it may be changed (bank.payouts.states), and nothing
+-- is changed any more once the bank's debit row is known: from then on it is only booked. So of two
+-- processes, or a process and a person, one comes too late and is told so.
+
+-- name: order
+-- A new payout, unless its key is in use.
+-- $1 uuid payout id, $2 text key, $3 text account, $4 uuid wallet, $5 text currency,
+-- $6 bigint amount, $7 text beneficiary id, $8 text name, $9 text account number, $10 text branch,
+-- $11 text my reference, $12 text their reference, $13 text description, $14 integer approvals,
+-- $15 text key id, $16 text owner, $17 interval how long the gateway sees to it
+INSERT INTO payouts (payout_id, external_unique_id, account_id, wallet_id, currency, amount_minor,
+                     beneficiary_id, beneficiary_name, account_number, branch_code, my_reference,
+                     their_reference, description, approvals_needed, key_id, owner, left_until)
+VALUES ($1::uuid, $2::text, $3::text, $4::uuid, $5::text, $6::bigint, $7::text, $8::text, $9::text,
+        $10::text, $11::text, $12::text, $13::text, $14::integer, $15::text, $16::text,
+        clock_timestamp() + $17::interval)
+    ON CONFLICT (external_unique_id) WHERE held IS NOT NULL OR state = 'REQUESTED' DO NOTHING
+RETURNING payout_id
+
+-- name: get
+-- One payout.
+-- $1 uuid payout id
+SELECT * FROM payouts WHERE payout_id = $1::uuid
+
+-- name: of_key
+-- The payout that uses a key.
+-- $1 text key
+SELECT * FROM payouts
+ WHERE external_unique_id = $1::text AND (held IS NOT NULL OR state = 'REQUESTED')
+
+-- name: of_references
+-- Whose references stand in a row's description.
+-- $1 text account, $2 text[] references
+SELECT * FROM payouts WHERE account_id = $1::text AND my_reference = ANY ($2::text[])
+
+-- name: of_rows
+-- Payouts that rows belong to.
+-- $1 uuid[] row ids
+SELECT * FROM payouts WHERE debit_row = ANY ($1::uuid[]) OR return_row = ANY ($1::uuid[])
+
+-- name: alike
+-- Payouts of an amount that the bank may have made, and whose row is not known.
+-- $1 text account, $2 bigint amount, $3 date posted
+SELECT * FROM payouts
+ WHERE account_id = $1::text AND amount_minor = $2::bigint AND debit_row IS NULL
+   AND state IN ('AWAITING_BENEFICIARY', 'SUBMITTING', 'AWAITING_BANK', 'UNKNOWN')
+   AND (requested AT TIME ZONE 'Africa/Johannesburg')::date <= $3::date
+
+-- name: page
+-- Payouts, the latest first.
+-- $1 uuid before this one, $2 text state or null, $3 uuid wallet or null, $4 boolean only those with
+-- a problem, $5 integer limit
+SELECT * FROM payouts
+ WHERE payout_id < $1::uuid AND ($2::text IS NULL OR state = $2::text)
+   AND ($3::uuid IS NULL OR wallet_id = $3::uuid) AND (NOT $4::boolean OR problem IS NOT NULL)
+ ORDER BY payout_id DESC
+ LIMIT $5::integer
+
+-- name: words
+-- Who said what to payouts, in order.
+-- $1 uuid[] payout ids
+SELECT payout_id, word, key_id, owner, reason, said FROM payout_words
+ WHERE payout_id = ANY ($1::uuid[])
+ ORDER BY said
+
+-- name: reserved
+-- Its money is reserved: who has to agree is asked, or the bank is.
+-- $1 uuid payout id
+UPDATE payouts
+   SET state = CASE WHEN approvals_needed > 0 THEN 'AWAITING_APPROVAL' ELSE 'HELD' END,
+       held = clock_timestamp(), changed = clock_timestamp()
+ WHERE payout_id = $1::uuid AND state = 'REQUESTED' AND debit_row IS NULL
+RETURNING *
+
+-- name: submitted
+-- The bank is about to be asked.
+-- $1 uuid payout id, $2 text beneficiary id
+UPDATE payouts
+   SET state = 'SUBMITTING', beneficiary_id = $2::text, reason = NULL,
+       submitted = clock_timestamp(), changed = clock_timestamp()
+ WHERE payout_id = $1::uuid AND state = 'HELD' AND debit_row IS NULL
+RETURNING *
+
+-- name: taken_in
+-- The bank has it.
+-- $1 uuid payout id, $2 text the bank's reference, $3 text what it said, $4 timestamptz until when
+-- its own authorisers may speak, null where it needs none
+UPDATE payouts
+   SET state = 'AWAITING_BANK', payment_reference = $2::text, reason = $3::text,
+       authorised_until = $4::timestamptz, changed = clock_timestamp()
+ WHERE payout_id = $1::uuid AND state = 'SUBMITTING' AND debit_row IS NULL
+RETURNING *
+
+-- name: not_asked
+-- The bank was certainly not reached.
+-- $1 uuid payout id, $2 text why
+UPDATE payouts
+   SET state = 'HELD', submitted = NULL, reason = $2::text, changed = clock_timestamp()
+ WHERE payout_id = $1::uuid AND state = 'SUBMITTING' AND debit_row IS NULL
+RETURNING *
+
+-- name: step
+-- Any other step that no person takes.
+-- $1 uuid payout id, $2 text[] states in which it can be taken, $3 text state, $4 text reason
+UPDATE payouts SET state = $3::text, reason = $4::text, changed = clock_timestamp()
+ WHERE payout_id = $1::uuid AND state = ANY ($2::text[]) AND debit_row IS NULL
+RETURNING *
+
+-- name: step_by
+-- A step that a person takes, and who it was.
+-- $1 uuid payout id, $2 text[] states in which it can be taken, $3 text state, $4 text word,
+-- $5 text key id, $6 text owner, $7 text reason
+WITH stepped AS (
+    UPDATE payouts SET state = $3::text, reason = $7::text, changed = clock_timestamp()
+     WHERE payout_id = $1::uuid AND state = ANY ($2::text[]) AND debit_row IS NULL
+ RETURNING payout_id
+)
+INSERT INTO payout_words (payout_id, word, key_id, owner, reason)
+SELECT payout_id, $4::text, $5::text, $6::text, $7::text FROM stepped
+RETURNING payout_id
+
+-- name: approve
+-- One more person agrees; the last of them lets it go. A second word of one owner breaks
+-- payout_words_once, and takes nothing with it.
+-- $1 uuid payout id, $2 text key id, $3 text owner, $4 text reason
+WITH stepped AS (
+    UPDATE payouts
+       SET approvals = approvals + 1, changed = clock_timestamp(),
+           state = CASE WHEN approvals + 1 >= approvals_needed THEN 'HELD' ELSE state END
+     WHERE payout_id = $1::uuid AND state = 'AWAITING_APPROVAL' AND owner <> $3::text
+       AND debit_row IS NULL
+ RETURNING payout_id
+)
+INSERT INTO payout_words (payout_id, word, key_id, owner, reason)
+SELECT payout_id, 'APPROVED', $2::text, $3::text, $4::text FROM stepped
+RETURNING payout_id
+
+-- name: giving_up
+-- Somebody is sure that the bank will not pay it; another one has to be.
+-- $1 uuid payout id, $2 text key id, $3 text owner, $4 text reason
+WITH stepped AS (
+    UPDATE payouts SET giving_up = $3::text, changed = clock_timestamp()
+     WHERE payout_id = $1::uuid AND state IN ('AWAITING_BANK', 'UNKNOWN') AND giving_up IS NULL
+       AND debit_row IS NULL
+ RETURNING payout_id
+)
+INSERT INTO payout_words (payout_id, word, key_id, owner, reason)
+SELECT payout_id, 'GIVING_UP', $2::text, $3::text, $4::text FROM stepped
+RETURNING payout_id
+
+-- name: stop_giving_up
+-- Somebody is not so sure.
+-- $1 uuid payout id, $2 text key id, $3 text owner, $4 text reason
+WITH stepped AS (
+    UPDATE payouts SET giving_up = NULL, changed = clock_timestamp()
+     WHERE payout_id = $1::uuid AND giving_up IS NOT NULL AND debit_row IS NULL
+ RETURNING payout_id
+)
+INSERT INTO payout_words (payout_id, word, key_id, owner, reason)
+SELECT payout_id, 'NOT_GIVEN_UP', $2::text, $3::text, $4::text FROM stepped
+RETURNING payout_id
+
+-- name: give_up
+-- A second person is sure as well: the money is given back.
+-- $1 uuid payout id, $2 text key id, $3 text owner, $4 text reason
+WITH stepped AS (
+    UPDATE payouts
+       SET state = 'REJECTED', giving_up = NULL, reason = $4::text, changed = clock_timestamp()
+     WHERE payout_id = $1::uuid AND state IN ('AWAITING_BANK', 'UNKNOWN')
+       AND giving_up <> $3::text AND debit_row IS NULL
+ RETURNING payout_id
+)
+INSERT INTO payout_words (payout_id, word, key_id, owner, reason)
+SELECT payout_id, 'GIVEN_UP', $2::text, $3::text, $4::text FROM stepped
+RETURNING payout_id
+
+-- name: left
+-- Orders whose gateway has not come back with an answer.
+-- $1 integer limit
+SELECT * FROM payouts
+ WHERE state = 'REQUESTED' AND left_until < clock_timestamp() AND debit_row IS NULL
+ ORDER BY payout_id
+ LIMIT $1::integer
+
+-- name: to_submit
+-- What the bank is to be asked for, the oldest first.
+-- $1 integer limit
+SELECT * FROM payouts
+ WHERE state = 'HELD' AND debit_row IS NULL
+ ORDER BY payout_id
+ LIMIT $1::integer
+
+-- name: found_submitting
+-- Whoever begins to act knows nothing of what was being asked for: it may have been heard.
+-- $1 text reason
+UPDATE payouts SET state = 'UNKNOWN', reason = $1::text, changed = clock_timestamp()
+ WHERE state = 'SUBMITTING' AND debit_row IS NULL
+RETURNING payout_id
+
+-- name: lapsed
+-- The bank's authorisers had their time.
+-- $1 text reason
+UPDATE payouts SET state = 'UNKNOWN', reason = $1::text, changed = clock_timestamp()
+ WHERE state = 'AWAITING_BANK' AND authorised_until < clock_timestamp() AND debit_row IS NULL
+RETURNING payout_id
+
+-- name: claim_debit
+-- The bank's row of a payout: from now on it is only booked.
+-- $1 uuid payout id, $2 uuid row id
+UPDATE payouts SET debit_row = $2::uuid, giving_up = NULL, changed = clock_timestamp()
+ WHERE payout_id = $1::uuid AND debit_row IS NULL AND state NOT IN ('SETTLED', 'RETURNED')
+RETURNING wallet_id
+
+-- name: claim_return
+-- The row that undoes it.
+-- $1 uuid payout id, $2 uuid row id
+UPDATE payouts SET return_row = $2::uuid, changed = clock_timestamp()
+ WHERE payout_id = $1::uuid AND return_row IS NULL AND state = 'SETTLED'
+RETURNING wallet_id
+
+-- name: to_settle
+-- Payouts that the bank has made and the books have not.
+-- $1 uuid after this one, $2 integer limit
+SELECT p.*, a.control_wallet FROM payouts p JOIN bank_accounts a USING (account_id)
+ WHERE p.debit_row IS NOT NULL AND p.transfer_id IS NULL AND p.payout_id > $1::uuid
+ ORDER BY p.payout_id
+ LIMIT $2::integer
+
+-- name: settled
+-- The money has left its wallet.
+-- $1 uuid payout id, $2 uuid transfer id
+WITH done AS (
+    UPDATE payouts
+       SET state = 'SETTLED', transfer_id = $2::uuid, settled = clock_timestamp(), reason = NULL,
+           problem = NULL, changed = clock_timestamp()
+     WHERE payout_id = $1::uuid AND debit_row IS NOT NULL AND transfer_id IS NULL
+ RETURNING debit_row
+)
+UPDATE bank_rows r SET transfer_id = $2::uuid, booked = clock_timestamp()
+  FROM done WHERE r.row_id = done.debit_row AND r.booked IS NULL
+RETURNING r.row_id
+
+-- name: to_return
+-- Payouts whose money came back and is not in its wallet yet.
+-- $1 uuid after this one, $2 integer limit
+SELECT p.*, a.control_wallet FROM payouts p JOIN bank_accounts a USING (account_id)
+ WHERE p.return_row IS NOT NULL AND p.return_transfer_id IS NULL AND p.payout_id > $1::uuid
+ ORDER BY p.payout_id
+ LIMIT $2::integer
+
+-- name: returned
+-- The money is in its wallet again.
+-- $1 uuid payout id, $2 uuid transfer id
+WITH done AS (
+    UPDATE payouts
+       SET state = 'RETURNED', return_transfer_id = $2::uuid, returned = clock_timestamp(),
+           problem = NULL, changed = clock_timestamp()
+     WHERE payout_id = $1::uuid AND state = 'SETTLED' AND return_row IS NOT NULL
+ RETURNING return_row
+)
+UPDATE bank_rows r SET transfer_id = $2::uuid, booked = clock_timestamp()
+  FROM done WHERE r.row_id = done.return_row AND r.booked IS NULL
+RETURNING r.row_id
+
+-- name: problem
+-- What keeps a payout from being booked.
+-- $1 uuid payout id, $2 text what
+UPDATE payouts SET problem = $2::text, changed = clock_timestamp()
+ WHERE payout_id = $1::uuid AND problem IS DISTINCT FROM $2::text
+RETURNING payout_id
+
+-- name: sessions
+-- What is reserved for payouts, as the books have it.
+-- $1 text after this session, $2 integer limit
+SELECT session_id, wallet_id FROM reservations
+ WHERE released IS NULL AND expires > clock_timestamp()
+   AND session_id > $1::text AND session_id >= 'payout:' AND session_id < 'payout;'
+ ORDER BY session_id
+ LIMIT $2::integer
+
+-- name: over
+-- Which of these hold nothing any more.
+-- $1 uuid[] payout ids
+SELECT payout_id FROM payouts
+ WHERE payout_id = ANY ($1::uuid[]) AND state IN ('SETTLED', 'REJECTED', 'RETURNED')
+   AND (debit_row IS NULL OR transfer_id IS NOT NULL)
+
+-- name: exportable
+-- Payouts that a file may carry, in order, held until it is written.
+-- $1 text account, $2 uuid[] these alone, or null: those that the bank has no beneficiary for
+SELECT * FROM payouts
+ WHERE account_id = $1::text AND debit_row IS NULL
+   AND (CASE WHEN $2::uuid[] IS NULL THEN state = 'AWAITING_BENEFICIARY'
+             ELSE payout_id = ANY ($2::uuid[]) AND state IN ('HELD', 'AWAITING_BENEFICIARY') END)
+ ORDER BY payout_id
+   FOR UPDATE
+
+-- name: export
+-- A file.
+-- $1 uuid export id, $2 text account, $3 text format, $4 integer how many, $5 bigint total,
+-- $6 text currency, $7 bytea content, $8 text key id, $9 text owner
+INSERT INTO payout_exports (export_id, account_id, format, payouts, total_minor, currency, content,
+                            key_id, owner)
+VALUES ($1::uuid, $2::text, $3::text, $4::integer, $5::bigint, $6::text, $7::bytea, $8::text,
+        $9::text)
+
+-- name: exported
+-- What it carries is a person's to bring to the bank, and never sent by us as well.
+-- $1 uuid[] payout ids, $2 uuid export id, $3 text key id, $4 text owner, $5 text reason
+WITH stepped AS (
+    UPDATE payouts
+       SET state = 'AWAITING_BANK', export_id = $2::uuid, reason = $5::text,
+           changed = clock_timestamp()
+     WHERE payout_id = ANY ($1::uuid[]) AND state IN ('HELD', 'AWAITING_BENEFICIARY')
+       AND debit_row IS NULL
+ RETURNING payout_id
+)
+INSERT INTO payout_words (payout_id, word, key_id, owner, reason)
+SELECT payout_id, 'EXPORTED', $3::text, $4::text, $5::text FROM stepped
+RETURNING payout_id
+
+-- name: exports
+-- Files, the latest first, without what is in them.
+-- $1 uuid before this one, $2 integer limit
+SELECT export_id, account_id, format, payouts, total_minor, currency, key_id, owner, made
+  FROM payout_exports
+ WHERE export_id < $1::uuid
+ ORDER BY export_id DESC
+ LIMIT $2::integer
+
+-- name: exported_file
+-- One file.
+-- $1 uuid export id
+SELECT * FROM payout_exports WHERE export_id = $1::uuid
