@@ -15,10 +15,10 @@ import uuid_utils.compat
 from bank.payouts.approvals import Person
 from bank.payouts.references import new_reference
 from bank.payouts.states import State
-from ledger.commands import PlaceReservation, PostTransfer, ReleaseSession, WalletRef
+from bank.sql import PAYOUTS as SQL
+from ledger.commands import PlaceReservation, ReleaseSession
 from ledger.database import Queries
 from ledger.money import exponent_of
-from ledger.sql import PAYOUTS as SQL
 
 #: Held money never becomes free by time alone: the bank could pay it afterwards. What is given back
 #: is released. (No caller can name a time as far away as this; the ledger sets no bound.)
@@ -112,31 +112,6 @@ class Payout:
             external_unique_id=self.session_id,
             currency=self.order.currency,
             description=f"payout {self.my_reference}",
-        )
-
-    def settlement(self, control_wallet: UUID) -> PostTransfer:
-        """Its money leaves. The session gives free what is held for it, and no more is needed: it
-        works without a reservation too, where the wallet has the money."""
-        return PostTransfer(
-            from_wallet=WalletRef(wallet_id=self.order.wallet_id),
-            to_wallet=WalletRef(wallet_id=control_wallet),
-            amount=self.amount,
-            external_unique_id=self.session_id,
-            currency=self.order.currency,
-            session_id=self.session_id,
-            external_id=self.payment_reference,
-            description=f"payout {self.my_reference} to {self.order.payee.name}"[:200],
-        )
-
-    def undoing(self, control_wallet: UUID) -> PostTransfer:
-        """Its money comes back, by the row that says so."""
-        return PostTransfer(
-            from_wallet=WalletRef(wallet_id=control_wallet),
-            to_wallet=WalletRef(wallet_id=self.order.wallet_id),
-            amount=self.amount,
-            external_unique_id=f"payout-return:{self.return_row}",
-            currency=self.order.currency,
-            description=f"payout {self.my_reference} came back",
         )
 
 

@@ -41,9 +41,9 @@ def find(payee: Payee, known: Iterable[Beneficiary]) -> Beneficiary | Missing:
 
 
 _STEPS: Final = (
-    "Either pay it by hand: upload the file that `./sov payouts export` writes, or make this payment"
-    " in the bank's pages with {reference} as your own reference. It is settled when the bank's row"
-    " with that reference appears; do not resume it.",
+    "Either pay it by hand: upload the file that `./sov payouts export` writes, or make this"
+    " payment in the bank's pages with {reference} as your own reference. It is settled when the"
+    " bank's row with that reference appears; do not resume it.",
     "Or let the API pay it: add {name}, account {number}, branch {branch}, as a beneficiary in the"
     " bank's pages, pay it once there with another reference (any small amount), and then say"
     " `./sov payouts resume {payout_id}`. Resume only what was not paid by hand.",

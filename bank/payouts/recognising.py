@@ -1,9 +1,9 @@
 """Whether a row of the statement is a payout that was made, or one that came back.
 
-Asked of every settled row before it is called anything else. A debit that names a payout and has its
-amount is that payout, whatever is believed of it; a credit that does so undoes it. What only nearly
-fits is left to people, because a payout that is taken for a bank charge is paid for twice: once by
-the charges wallet, and once by the money that stays held.
+Asked of every settled row before it is called anything else. A debit that names a payout and has
+its amount is that payout, whatever is believed of it; a credit that does so undoes it. What only
+nearly fits is left to people, because a payout that is taken for a bank charge is paid for twice:
+once by the charges wallet, and once by the money that stays held.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from bank.payouts import orders
 from bank.payouts.orders import Payout
 from bank.payouts.references import references
 from bank.payouts.states import State
+from bank.sql import PAYOUTS as SQL
 from ledger.database import Queries
-from ledger.sql import PAYOUTS as SQL
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +77,13 @@ async def recognise(connection: Queries, row: Seen) -> Verdict:
         return judge_credit(row, found)
     alike: list[Payout] = []
     if not found:
-        rows = await connection.fetch(
-            SQL.alike, row.account_id, row.amount_minor, row.posting_date
-        )
+        rows = await connection.fetch(SQL.alike, row.account_id, row.amount_minor, row.posting_date)
         alike = [orders.read(each) for each in rows]
     return judge_debit(row, found, alike)
 
 
 def judge_debit(row: Seen, named: Sequence[Payout], alike: Sequence[Payout]) -> Verdict:
-    """Given the payouts that the description names, and those of the amount whose row is missing."""
+    """Given the payouts that it names, and those of its amount whose row is missing."""
     ids = tuple(payout.payout_id for payout in named)
     if len(named) > 1:
         return Doubtful("it names several payouts", ids)
@@ -123,11 +121,26 @@ def judge_credit(row: Seen, named: Sequence[Payout]) -> Verdict:
     return Doubtful(f"payout {payout.my_reference} has not been made, and comes back", ids)
 
 
-async def claim(connection: Queries, found: Belongs, row_id: UUID) -> UUID | None:
-    """Give the payout its row, in the transaction that decides what the row is; answers the wallet
-    that it concerns. None where it has another one by now."""
-    statement = SQL.claim_debit if found.part is Part.MADE else SQL.claim_return
-    wallet_id: UUID | None = await connection.fetchval(
-        statement, found.payout.payout_id, row_id
-    )
-    return wallet_id
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """How the row is to be booked: as a debit from the wallet, as a credit to it."""
+
+    wallet_id: UUID
+    purpose: str
+    transfer_key: str
+    session_id: str | None
+    """Gives free what was held for it. No more is needed: it is booked without a reservation too,
+    where the wallet has the money."""
+
+
+async def claim(connection: Queries, found: Belongs, row_id: UUID) -> Claimed | None:
+    """Give the payout its row; from then on nothing else happens to it. In the transaction that
+    keeps how the row is booked. None where the payout has another row by now."""
+    payout, made = found.payout, found.part is Part.MADE
+    statement = SQL.claim_debit if made else SQL.claim_return
+    wallet_id = await connection.fetchval(statement, payout.payout_id, row_id)
+    if wallet_id is None:
+        return None
+    if made:
+        return Claimed(wallet_id, "PAYOUT", payout.session_id, payout.session_id)
+    return Claimed(wallet_id, "PAYOUT_RETURNED", f"payout-return:{row_id}", None)

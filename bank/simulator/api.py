@@ -78,7 +78,9 @@ def routes(bank: Bank) -> list[Path]:
         path("payments", "POST", f"{one}/paymultiple", _pay),
         path("accounts", "GET", f"{_PREFIX}/profiles", _profiles),
         path("accounts", "GET", f"{profile}/accounts", _accounts),
-        path("beneficiaries", "GET", profile + "/accounts/{account_id}/beneficiaries", _beneficiaries),
+        path(
+            "beneficiaries", "GET", profile + "/accounts/{account_id}/beneficiaries", _beneficiaries
+        ),
     ]
 
 
@@ -141,10 +143,9 @@ def _is_known(bank: Bank, request: Request) -> bool:
 async def _token(bank: Bank, request: Request) -> Response:
     known = bank.credentials
     given = _basic(request.headers.get("authorization", ""))
-    is_known = (
-        secrets.compare_digest(given, f"{known.client_id}:{known.client_secret}")
-        and secrets.compare_digest(request.headers.get("x-api-key", ""), known.api_key)
-    )
+    is_known = secrets.compare_digest(
+        given, f"{known.client_id}:{known.client_secret}"
+    ) and secrets.compare_digest(request.headers.get("x-api-key", ""), known.api_key)
     if not is_known:
         return Response(status_code=401)
     if (await request.body()) != b"grant_type=client_credentials":

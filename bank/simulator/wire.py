@@ -108,7 +108,9 @@ def beneficiary(found: sqlite3.Row, profile_id: str) -> Json:
         "code": found["code"],
         "bank": found["bank"],
         "beneficiaryName": found["name"],
-        "lastPaymentAmount": "" if found["last_amount"] is None else f"{found['last_amount'] / 100:.2f}",
+        "lastPaymentAmount": ""
+        if found["last_amount"] is None
+        else f"{found['last_amount'] / 100:.2f}",
         "lastPaymentDate": "" if paid is None else slashed(date.fromisoformat(paid)),
         "cellNo": None,
         "emailAddress": None,

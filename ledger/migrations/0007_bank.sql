@@ -106,7 +106,7 @@ CREATE TABLE bank_exceptions (
     reason              text,
     CONSTRAINT bank_exceptions_pkey PRIMARY KEY (exception_id),
     CONSTRAINT bank_exceptions_kind CHECK (kind IN
-        ('VANISHED', 'CHANGED', 'HELD', 'GAP', 'UNREADABLE', 'REFUSED', 'KEY_TAKEN')),
+        ('VANISHED', 'CHANGED', 'HELD', 'GAP', 'UNREADABLE', 'REFUSED', 'KEY_TAKEN', 'PAYOUT')),
     CONSTRAINT bank_exceptions_resolved CHECK
         ((resolved IS NULL) = (resolution IS NULL) AND (resolved IS NULL) = (resolved_by IS NULL))
 );

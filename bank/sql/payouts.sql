@@ -35,11 +35,6 @@ SELECT * FROM payouts
 -- $1 text account, $2 text[] references
 SELECT * FROM payouts WHERE account_id = $1::text AND my_reference = ANY ($2::text[])
 
--- name: of_rows
--- Payouts that rows belong to.
--- $1 uuid[] row ids
-SELECT * FROM payouts WHERE debit_row = ANY ($1::uuid[]) OR return_row = ANY ($1::uuid[])
-
 -- name: alike
 -- Payouts of an amount that the bank may have made, and whose row is not known.
 -- $1 text account, $2 bigint amount, $3 date posted
@@ -220,56 +215,33 @@ UPDATE payouts SET return_row = $2::uuid, changed = clock_timestamp()
  WHERE payout_id = $1::uuid AND return_row IS NULL AND state = 'SETTLED'
 RETURNING wallet_id
 
--- name: to_settle
--- Payouts that the bank has made and the books have not.
--- $1 uuid after this one, $2 integer limit
-SELECT p.*, a.control_wallet FROM payouts p JOIN bank_accounts a USING (account_id)
- WHERE p.debit_row IS NOT NULL AND p.transfer_id IS NULL AND p.payout_id > $1::uuid
- ORDER BY p.payout_id
- LIMIT $2::integer
+-- name: settle
+-- The money of these has left its wallet: their row is booked.
+UPDATE payouts p
+   SET state = 'SETTLED', transfer_id = r.transfer_id, settled = r.booked, reason = NULL,
+       problem = NULL, changed = clock_timestamp()
+  FROM bank_rows r
+ WHERE r.row_id = p.debit_row AND r.transfer_id IS NOT NULL AND p.transfer_id IS NULL
+RETURNING p.payout_id
 
--- name: settled
--- The money has left its wallet.
--- $1 uuid payout id, $2 uuid transfer id
-WITH done AS (
-    UPDATE payouts
-       SET state = 'SETTLED', transfer_id = $2::uuid, settled = clock_timestamp(), reason = NULL,
-           problem = NULL, changed = clock_timestamp()
-     WHERE payout_id = $1::uuid AND debit_row IS NOT NULL AND transfer_id IS NULL
- RETURNING debit_row
-)
-UPDATE bank_rows r SET transfer_id = $2::uuid, booked = clock_timestamp()
-  FROM done WHERE r.row_id = done.debit_row AND r.booked IS NULL
-RETURNING r.row_id
+-- name: give_back
+-- The money of these is in its wallet again.
+UPDATE payouts p
+   SET state = 'RETURNED', return_transfer_id = r.transfer_id, returned = r.booked, problem = NULL,
+       changed = clock_timestamp()
+  FROM bank_rows r
+ WHERE r.row_id = p.return_row AND r.transfer_id IS NOT NULL AND p.return_transfer_id IS NULL
+   AND p.state = 'SETTLED'
+RETURNING p.payout_id
 
--- name: to_return
--- Payouts whose money came back and is not in its wallet yet.
--- $1 uuid after this one, $2 integer limit
-SELECT p.*, a.control_wallet FROM payouts p JOIN bank_accounts a USING (account_id)
- WHERE p.return_row IS NOT NULL AND p.return_transfer_id IS NULL AND p.payout_id > $1::uuid
- ORDER BY p.payout_id
- LIMIT $2::integer
-
--- name: returned
--- The money is in its wallet again.
--- $1 uuid payout id, $2 uuid transfer id
-WITH done AS (
-    UPDATE payouts
-       SET state = 'RETURNED', return_transfer_id = $2::uuid, returned = clock_timestamp(),
-           problem = NULL, changed = clock_timestamp()
-     WHERE payout_id = $1::uuid AND state = 'SETTLED' AND return_row IS NOT NULL
- RETURNING return_row
-)
-UPDATE bank_rows r SET transfer_id = $2::uuid, booked = clock_timestamp()
-  FROM done WHERE r.row_id = done.return_row AND r.booked IS NULL
-RETURNING r.row_id
-
--- name: problem
--- What keeps a payout from being booked.
--- $1 uuid payout id, $2 text what
-UPDATE payouts SET problem = $2::text, changed = clock_timestamp()
- WHERE payout_id = $1::uuid AND problem IS DISTINCT FROM $2::text
-RETURNING payout_id
+-- name: problems
+-- What keeps their rows from being booked.
+UPDATE payouts p SET problem = r.problem, changed = clock_timestamp()
+  FROM bank_rows r
+ WHERE ((r.row_id = p.debit_row AND p.transfer_id IS NULL)
+        OR (r.row_id = p.return_row AND p.return_transfer_id IS NULL))
+   AND p.problem IS DISTINCT FROM r.problem
+RETURNING p.payout_id, p.problem
 
 -- name: sessions
 -- What is reserved for payouts, as the books have it.

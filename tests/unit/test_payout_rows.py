@@ -1,0 +1,112 @@
+"""Which rows of a statement are a payout's."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+import pytest
+
+from bank.payouts.approvals import Person
+from bank.payouts.orders import Order, Payee, Payout
+from bank.payouts.recognising import (
+    Belongs,
+    Doubtful,
+    Part,
+    Seen,
+    TooEarly,
+    judge_credit,
+    judge_debit,
+)
+from bank.payouts.states import State
+
+_THEN = datetime(2026, 3, 1, tzinfo=UTC)
+_ROW = UUID(int=7)
+
+
+def payout(number: int = 1, *, minor: int = 10_050, state: State = State.UNKNOWN) -> Payout:
+    settled = state in (State.SETTLED, State.RETURNED)
+    return Payout(
+        payout_id=UUID(int=number),
+        order=Order(
+            external_unique_id=f"payout-{number}",
+            account_id="172878438321553632224",
+            wallet_id=UUID(int=100 + number),
+            currency="ZAR",
+            amount_minor=minor,
+            payee=Payee("Thandi", "62000000001", "580105"),
+            their_reference="thank you",
+            description=None,
+        ),
+        my_reference=f"PO00000000000{number}",
+        approvals_needed=1,
+        approvals=1,
+        maker=Person("k1", "anna"),
+        state=state,
+        reason=None,
+        requested=_THEN,
+        held=_THEN,
+        submitted=_THEN,
+        payment_reference=None,
+        authorised_until=None,
+        export_id=None,
+        giving_up=None,
+        debit_row=_ROW if settled else None,
+        transfer_id=_ROW if settled else None,
+        return_row=_ROW if state is State.RETURNED else None,
+        return_transfer_id=_ROW if state is State.RETURNED else None,
+        problem=None,
+        changed=_THEN,
+    )
+
+
+def seen(*, credit: bool = False, minor: int = 10_050) -> Seen:
+    return Seen("172878438321553632224", credit, minor, "whatever", date(2026, 3, 2))
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - {State.SETTLED, State.RETURNED}))
+def test_a_payout_that_the_bank_has_made_is_that_whatever_was_believed(state: State) -> None:
+    found = judge_debit(seen(), [payout(state=state)], [])
+    assert found == Belongs(payout(state=state), Part.MADE)
+
+
+def test_a_debit_that_nearly_fits_is_for_people() -> None:
+    for named, alike in (
+        ([payout(minor=10_049)], []),
+        ([payout(1), payout(2)], []),
+        ([payout(state=State.SETTLED)], []),
+        ([dataclasses.replace(payout(), debit_row=_ROW)], []),
+        ([], [payout()]),
+        ([], [payout(1), payout(2)]),
+    ):
+        assert isinstance(judge_debit(seen(), named, alike), Doubtful)
+
+
+def test_a_debit_that_names_nothing_and_is_of_no_payouts_amount_is_the_banks_own() -> None:
+    assert judge_debit(seen(), [], []) is None
+
+
+def test_a_credit_undoes_a_payout_that_was_made() -> None:
+    made = payout(state=State.SETTLED)
+    assert judge_credit(seen(credit=True), [made]) == Belongs(made, Part.CAME_BACK)
+    booking = dataclasses.replace(payout(), debit_row=_ROW)
+    assert judge_credit(seen(credit=True), [booking]) == TooEarly()
+    assert judge_credit(seen(credit=True), []) is None
+
+
+def test_a_credit_that_undoes_nothing_is_for_people() -> None:
+    for named in (
+        [payout(state=State.SETTLED, minor=1)],
+        [payout(state=State.RETURNED)],
+        [payout(state=State.UNKNOWN)],
+        [payout(1, state=State.SETTLED), payout(2, state=State.SETTLED)],
+    ):
+        assert isinstance(judge_credit(seen(credit=True), named), Doubtful)
+
+
+def test_the_reservation_is_the_same_whoever_asks_for_it() -> None:
+    asked = payout().reservation
+    assert asked == payout(state=State.REQUESTED).reservation
+    assert asked.session_id == asked.external_unique_id == f"payout:{UUID(int=1)}"
+    assert asked.expires.year > 9000
