@@ -12,7 +12,12 @@ import asyncpg
 import structlog
 from pydantic import SecretStr
 
+from bank.accounts import Accounts
+from bank.booking import Booking
+from bank.claims import Claimant
+from bank.deciding import Deciding
 from bank.failures import DATABASE_ERRORS
+from bank.feed import Feed
 from bank.investec.access import Access
 from bank.investec.client import Investec
 from bank.leading import Leadership
@@ -32,6 +37,9 @@ _CONNECTIONS: Final = 6
 #: Clock, layout and lost outcomes: never behind the steps' own statements.
 _OWN_CONNECTIONS: Final = 2
 _RETRY_S: Final = 1.0
+#: Steps are woken by whoever has something for them; this is for a word that was lost.
+_LOOK_EVERY_S: Final = 2.0
+_ACCOUNTS_EVERY_S: Final = 600.0
 
 _log = structlog.get_logger(__name__)
 
@@ -48,6 +56,8 @@ class Bank:
             since=settings.bank_followed_from,
             every_s=settings.bank_poll_s,
             overlap_days=settings.bank_overlap_days,
+            days_ahead=settings.bank_days_ahead,
+            currency=settings.bank_currency,
         )
         self._stopping = asyncio.Event()
         self._replies: Replies | None = None
@@ -134,7 +144,15 @@ class Bank:
 
 def steps(services: Services) -> Sequence[Step]:
     """Everything the process does, each part by its own name, by which it can be woken."""
-    return []
+    claimants: list[Claimant] = []
+    found = [
+        Step("accounts", _ACCOUNTS_EVERY_S, Accounts(services).run),
+        Step("matching", _LOOK_EVERY_S, Deciding(services, claimants).run),
+        Step("booking", _LOOK_EVERY_S, Booking(services, claimants).run),
+    ]
+    if services.bank is not None:
+        found.append(Step("feed", _LOOK_EVERY_S, Feed(services, services.bank).run))
+    return found
 
 
 def _access(settings: Settings) -> Access | None:

@@ -39,3 +39,7 @@ class Following:
     since: date | None
     every_s: float
     overlap_days: int
+    days_ahead: int
+    """Beyond today: a simulator's clock may run ahead."""
+    currency: str
+    """Of accounts that no bank tells the currency of."""

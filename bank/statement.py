@@ -1,39 +1,23 @@
 """What is new in a statement that was fetched again, and what has changed under us. Pure.
 
 The bank gives its rows no identity of their own: their number may change, rows may vanish, and two
-equal rows on one day are both real. So rows are paired with those known before, from the surest
-likeness to the weakest, and only what is left over is new. A new row that looks like the remake of
-one that has vanished is held back: better a deposit that waits than one that is booked twice.
+equal rows on one day are both real. So lines are paired with the rows known before, from the surest
+likeness to the weakest, and only what is left over is new. A new line that may be the remake of a
+row that has vanished, or that stands on another day now, is held back: better a deposit that waits
+than one that is booked twice.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
+from itertools import pairwise
 from typing import NamedTuple
 from uuid import UUID
 
-from bank.investec.records import Direction, Row
-
-
-class Key(NamedTuple):
-    """Where the bank shows a row; no identity, but mostly stable."""
-
-    posting_date: date
-    posted_order: int
-
-
-class Content(NamedTuple):
-    """What a row says, wherever it stands."""
-
-    direction: Direction
-    amount: Decimal
-    description: str
-    value_date: date | None
-    transaction_date: date | None
+from bank.lines import Fetched, Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +25,8 @@ class Known:
     """A row that was stored before."""
 
     row_id: UUID
-    key: Key
-    content: Content
-    running_balance: Decimal | None
+    line: Line
+    source: str
     vanished: bool = False
     """It was missing when it was last looked for."""
 
@@ -53,107 +36,162 @@ class Pair:
     """One row, as it was and as it is."""
 
     known: Known
-    row: Row
+    line: Line
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the bank shows it elsewhere than before."""
+        old, new = self.known.line, self.line
+        return old.posting_date != new.posting_date or (
+            None not in (old.posted_order, new.posted_order)
+            and old.posted_order != new.posted_order
+        )
+
+    @property
+    def reads_otherwise(self) -> bool:
+        return content_of(self.known.line) != content_of(self.line)
+
+
+class Remade(NamedTuple):
+    """A line that is not booked before people have looked: ``of`` is the row that it may be."""
+
+    line: Line
+    of: Known | None
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Every row that was fetched, and every one that was known, is in exactly one of these."""
+    """Every line that was fetched, and every row of those days, is in exactly one of these."""
 
-    same: list[Known] = field(default_factory=list)
-    moved: list[Pair] = field(default_factory=list)
-    """Under another number, or with another balance behind them."""
-    changed: list[Pair] = field(default_factory=list)
-    """Under the same number with other content: nobody can say what that is."""
+    same: list[Pair] = field(default_factory=list)
+    """Where anything but number, balance and words differed, it would not be here."""
     vanished: list[Known] = field(default_factory=list)
-    new: list[Row] = field(default_factory=list)
-    held: list[Row] = field(default_factory=list)
-    """New, but of the amount of one that has vanished: perhaps the same one."""
+    """Those that had vanished before included."""
+    new: list[Line] = field(default_factory=list)
+    held: list[Remade] = field(default_factory=list)
+    unseen: list[Known] = field(default_factory=list)
+    """Rows of days that were not fetched whole, or that another source has told of."""
 
 
-def compare(known: Sequence[Known], fetched: Iterable[Row]) -> Changes:
-    """Of one account, and of all days that were fetched. Rows that are not settled are no rows."""
+def compare(known: Sequence[Known], fetched: Fetched, elsewhere: Sequence[Known] = ()) -> Changes:
+    """Of one account. ``known`` are the rows of all days on which a line stands or that were asked
+    for; ``elsewhere`` are rows of other days that say the same as one of the lines."""
     changes = Changes()
-    old, new = list(known), [row for row in fetched if row.is_settled]
-    exact = _paired(old, new, _whole, _whole_of)
-    for pair in exact:
-        changes.same.append(pair.known)
-    changes.moved.extend(_paired(old, new, _balanced, _balanced_of))
-    changes.moved.extend(_paired(old, new, lambda k: k.content, content_of))
-    changes.changed.extend(_paired(old, new, lambda k: k.key, key_of))
-    changes.vanished.extend(old)
-    suspects = {(each.content.direction, each.content.amount) for each in old}
-    for row in new:
-        (changes.held if (row.direction, row.amount) in suspects else changes.new).append(row)
+    old, new = list(known), list(fetched.lines)
+    for likeness in _LIKENESSES:
+        changes.same.extend(_paired(old, new, likeness, lambda each: each.source == fetched.source))
+    # Another source has its own words and numbers: there a day and an amount have to do.
+    changes.same.extend(_paired(old, new, _amount, lambda each: each.source != fetched.source))
+    for each in old:
+        gone = each.source == fetched.source and _was_looked_for(each.line, fetched)
+        (changes.vanished if gone or each.vanished else changes.unseen).append(each)
+    suspects = {(each.line.credit, each.line.amount_minor): each for each in changes.vanished}
+    places = {_place(each.line): each for each in changes.vanished}
+    twins = {content_of(each.line): each for each in elsewhere}
+    for line in new:
+        of = (
+            places.get(_place(line))
+            or suspects.get((line.credit, line.amount_minor))
+            or twins.get(content_of(line))
+        )
+        if of is None:
+            changes.new.append(line)
+        else:
+            changes.held.append(Remade(line, of))
     return changes
 
 
 class Gap(NamedTuple):
     """Between these two rows something is missing, or is not what it was."""
 
-    before: Row
-    after: Row
-    difference: Decimal
+    before: UUID
+    after: UUID
+    difference_minor: int
 
 
-def gaps(rows: Sequence[Row]) -> list[Gap]:
-    """Where the balance behind a row is not the one before it and its amount. Rows in order; none
-    are missing between the first and the last where this finds nothing."""
-    found: list[Gap] = []
-    settled = [row for row in rows if row.is_settled and row.running_balance is not None]
-    for before, after in zip(settled, settled[1:], strict=False):
-        assert before.running_balance is not None
-        assert after.running_balance is not None
-        moved = after.amount if after.direction is Direction.CREDIT else -after.amount
-        difference = after.running_balance - before.running_balance - moved
+def gaps(rows: Sequence[Known]) -> list[Gap]:
+    """Where the balance behind a row is not the one before it and its amount. Rows in order; where
+    this finds nothing, none is missing between the first and the last."""
+    told = [row for row in rows if row.line.running_minor is not None]
+    found = []
+    for before, after in pairwise(told):
+        expected = (before.line.running_minor or 0) + after.line.signed_minor
+        difference = (after.line.running_minor or 0) - expected
         if difference:
-            found.append(Gap(before, after, difference))
+            found.append(Gap(before.row_id, after.row_id, difference))
     return found
 
 
-def key_of(row: Row) -> Key:
-    assert row.posting_date is not None, "a settled row has been posted on a day"
-    return Key(row.posting_date, row.posted_order)
+class Content(NamedTuple):
+    """What a line says, wherever it stands."""
+
+    credit: bool
+    amount_minor: int
+    description: str
+    value_date: date | None
+    transaction_date: date | None
 
 
-def content_of(row: Row) -> Content:
-    return Content(row.direction, row.amount, row.description, row.value_date, row.transaction_date)
+def content_of(line: Line) -> Content:
+    return Content(
+        line.credit,
+        line.amount_minor,
+        line.description,
+        line.value_date,
+        line.transaction_date,
+    )
 
 
-def _whole(known: Known) -> Hashable:
-    return (known.key, known.content, known.running_balance)
+def _place(line: Line) -> Hashable:
+    """Where the bank shows it; without a number that is nowhere in particular."""
+    return object() if line.posted_order is None else (line.posting_date, line.posted_order)
 
 
-def _whole_of(row: Row) -> Hashable:
-    return (key_of(row), content_of(row), row.running_balance)
+def _amount(line: Line) -> Hashable:
+    return (line.posting_date, line.credit, line.amount_minor)
 
 
-def _balanced(known: Known) -> Hashable:
-    return (known.content, known.running_balance)
+#: Of two lines from one source, from the surest to the weakest. The last one is a row whose words
+#: the bank has changed: it stands where it stood, for the same amount.
+_LIKENESSES: tuple[Callable[[Line], Hashable], ...] = (
+    lambda line: (_place(line), content_of(line), line.running_minor),
+    lambda line: (_place(line), content_of(line)),
+    lambda line: (content_of(line), line.posting_date, line.running_minor),
+    lambda line: (content_of(line), line.running_minor),
+    lambda line: (content_of(line), line.posting_date),
+    content_of,
+    lambda line: (_place(line), line.credit, line.amount_minor),
+)
 
 
-def _balanced_of(row: Row) -> Hashable:
-    return (content_of(row), row.running_balance)
+def _was_looked_for(line: Line, fetched: Fetched) -> bool:
+    """Whether the source would have shown it. Nowhere is it written which of its dates decides: so
+    all of them have to be among the days."""
+    days = {line.posting_date, line.value_date, line.transaction_date} - {None}
+    if fetched.whole:
+        return all(day is not None and fetched.first <= day <= fetched.last for day in days)
+    return all(day is not None and fetched.first < day < fetched.last for day in days)
 
 
 def _paired(
     old: list[Known],
-    new: list[Row],
-    of_known: Callable[[Known], Hashable],
-    of_row: Callable[[Row], Hashable],
+    new: list[Line],
+    likeness: Callable[[Line], Hashable],
+    counts: Callable[[Known], bool],
 ) -> list[Pair]:
     """Pairs that are alike, each row once; they are taken out of both lists."""
     waiting: dict[Hashable, list[Known]] = defaultdict(list)
     for each in reversed(old):
-        waiting[of_known(each)].append(each)
+        if counts(each):
+            waiting[likeness(each.line)].append(each)
     pairs: list[Pair] = []
-    left: list[Row] = []
-    for row in new:
-        alike = waiting[of_row(row)]
+    left: list[Line] = []
+    for line in new:
+        alike = waiting.get(likeness(line))
         if alike:
-            pairs.append(Pair(alike.pop(), row))
+            pairs.append(Pair(alike.pop(), line))
         else:
-            left.append(row)
+            left.append(line)
     taken = {pair.known.row_id for pair in pairs}
     old[:] = [each for each in old if each.row_id not in taken]
     new[:] = left

@@ -113,6 +113,9 @@ class Settings(BaseSettings):
     bank_overlap_days: Annotated[int, Field(ge=1, le=180)] = Field(
         7, description="how many days that were fetched before are fetched again"
     )
+    bank_currency: str = Field(
+        "ZAR", description="of accounts whose statements come as files, without the bank's API"
+    )
     bank_days_ahead: Annotated[int, Field(ge=0, le=3660)] = Field(
         0, description="how many days beyond today are asked for too: a simulator has its own clock"
     )

@@ -51,5 +51,45 @@ class Payouts(Statements):
     exported_file: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Deposits(Statements):
+    accounts: str
+    follow: str
+    lock_account: str
+    known: str
+    elsewhere: str
+    add_rows: str
+    lift: str
+    place: str
+    vanish: str
+    open_with: str
+    before: str
+    raise_: str
+    resolve_row: str
+    close_gaps: str
+    fetched: str
+    ask_fetch: str
+    waiting_fetches: str
+    begin_fetch: str
+    end_fetch: str
+    fetch: str
+    last_scheduled: str
+    hand_in: str
+    statement_of_digest: str
+    statement: str
+    waiting_statements: str
+    end_statement: str
+    undecided: str
+    lock_undecided: str
+    wallets_named: str
+    wallets_meant: str
+    decide: str
+    unbooked: str
+    redirect: str
+    stuck: str
+    book: str
+
+
+DEPOSITS = Deposits.load(__name__, "deposits")
 LEADING = Leading.load(__name__, "leading")
 PAYOUTS = Payouts.load(__name__, "payouts")

@@ -56,6 +56,7 @@ CREATE TABLE bank_rows (
     transfer_id         uuid,
     booked              timestamptz,
     problem             text,
+    refused             timestamptz,
     CONSTRAINT bank_rows_pkey PRIMARY KEY (row_id),
     CONSTRAINT bank_rows_account FOREIGN KEY (account_id) REFERENCES bank_accounts (account_id),
     CONSTRAINT bank_rows_transfer_key_key UNIQUE (transfer_key),
@@ -106,7 +107,8 @@ CREATE TABLE bank_exceptions (
     reason              text,
     CONSTRAINT bank_exceptions_pkey PRIMARY KEY (exception_id),
     CONSTRAINT bank_exceptions_kind CHECK (kind IN
-        ('VANISHED', 'CHANGED', 'HELD', 'GAP', 'UNREADABLE', 'REFUSED', 'KEY_TAKEN', 'PAYOUT')),
+        ('VANISHED', 'MOVED', 'CHANGED', 'HELD', 'GAP', 'UNREADABLE', 'REFUSED', 'KEY_TAKEN',
+         'PAYOUT')),
     CONSTRAINT bank_exceptions_resolved CHECK
         ((resolved IS NULL) = (resolution IS NULL) AND (resolved IS NULL) = (resolved_by IS NULL))
 );
@@ -213,6 +215,7 @@ CREATE TABLE bank_actions (
     status              text        NOT NULL DEFAULT 'AWAITING_APPROVAL',
     reference           text        COLLATE "C",
     problem             text,
+    send_until          timestamptz,
     finished            timestamptz,
     CONSTRAINT bank_actions_pkey PRIMARY KEY (action_id),
     CONSTRAINT bank_actions_row FOREIGN KEY (row_id) REFERENCES bank_rows (row_id),
@@ -233,6 +236,9 @@ COMMENT ON TABLE bank_actions IS
     'What somebody asked to be done about a row, and how far it has come: suspense allocated, returned'
     ' or written off; a held row booked after all; the booking of a vanished row taken back. Each needs'
     ' a second person. REFUSED: by a person; FAILED: by the ledger.';
+COMMENT ON COLUMN bank_actions.send_until IS
+    'Its command is decided by then or never: kept before it is sent, so that a process that was frozen'
+    ' and goes on cannot send it after another action about the same row was begun.';
 COMMENT ON COLUMN bank_actions.reference IS
     'For a return: what has to stand in the debit that pays it back, so that it is known when it comes.';
 

@@ -1,0 +1,85 @@
+"""Looking at the bank's statements: on schedule, and whenever somebody asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+import uuid_utils.compat
+
+from bank.accounts import followed
+from bank.investec.client import Investec
+from bank.investec.errors import BankError
+from bank.investec.records import SAST
+from bank.lines import settled
+from bank.services import ACTOR, Services
+from bank.sql import DEPOSITS as SQL
+from bank.stored import BankAccount
+from bank.storing import store
+
+_AFTER_FAILURE_S: Final = 60.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Feed:
+    """The step that fetches. What was fetched last is not kept but by its rows: whoever takes over
+    fetches at once."""
+
+    def __init__(self, services: Services, bank: Investec) -> None:
+        self._services, self._bank = services, bank
+        self._due_s: dict[str, float] = defaultdict(float)
+
+    async def run(self) -> None:
+        """Every account that is due or asked for. A bank that does not answer is told in the fetch,
+        and asked again later."""
+        pool = self._services.pool
+        asked: dict[str, list[UUID]] = defaultdict(list)
+        for record in await pool.fetch(SQL.waiting_fetches):
+            asked[record["account_id"]].append(record["fetch_id"])
+        now_s = asyncio.get_running_loop().time()
+        for account in await followed(pool):
+            waiting = asked[account.account_id]
+            if not waiting and now_s < self._due_s[account.account_id]:
+                continue
+            if not waiting:
+                fetch_id = uuid_utils.compat.uuid7()
+                await pool.fetch(SQL.ask_fetch, fetch_id, account.account_id, ACTOR)
+                waiting = [fetch_id]
+            await self._look(account, waiting)
+
+    async def _look(self, account: BankAccount, fetches: Sequence[UUID]) -> None:
+        every_s = self._services.follow.every_s
+        try:
+            await self._fetch(account, fetches)
+        except BankError as error:
+            _log.warning("bank.fetch_failed", account=account.account_id, error=str(error))
+            every_s = min(every_s, _AFTER_FAILURE_S)
+            problem = f"{type(error).__name__}: {error}"
+            for fetch_id in fetches:
+                await self._services.pool.fetch(SQL.end_fetch, fetch_id, 0, 0, 0, problem)
+        self._due_s[account.account_id] = asyncio.get_running_loop().time() + every_s
+
+    async def _fetch(self, account: BankAccount, fetches: Sequence[UUID]) -> None:
+        follow = self._services.follow
+        today = self._services.clock.now().astimezone(SAST).date()
+        until = min(account.fetched_to or account.followed_from, today)
+        first = max(account.followed_from, until - timedelta(days=follow.overlap_days))
+        last = max(first, today + timedelta(days=follow.days_ahead))
+        for fetch_id in fetches:
+            await self._services.pool.fetch(SQL.begin_fetch, fetch_id, first)
+        rows = await self._bank.transactions(account.account_id, first, last)
+        fetched = settled(rows, first, last, account.exponent)
+        async with self._services.pool.acquire() as connection, connection.transaction():
+            stored = await store(connection, account.account_id, fetched)
+            for fetch_id in fetches:
+                await connection.fetch(
+                    SQL.end_fetch, fetch_id, stored.rows, stored.new, stored.exceptions, None
+                )
+        _log.info("bank.fetched", account=account.account_id, rows=stored.rows, new=stored.new)
+        self._services.wake("matching")

@@ -1,0 +1,271 @@
+-- What the bank said: accounts, rows, fetches, statement files, exceptions; and whose money it is.
+
+-- name: accounts
+-- Every account that is followed.
+SELECT account_id, currency, control_wallet, suspense_wallet, charges_wallet, followed_from,
+       opening_minor, fetched, fetched_to
+  FROM bank_accounts ORDER BY account_id
+
+-- name: follow
+-- A new account, with the wallets that stand for it.
+-- $1 text account id, $2 text currency, $3 uuid control, $4 uuid suspense, $5 uuid charges,
+-- $6 date followed from
+INSERT INTO bank_accounts (account_id, currency, control_wallet, suspense_wallet, charges_wallet,
+                           followed_from)
+VALUES ($1::text, $2::text, $3::uuid, $4::uuid, $5::uuid, $6::date)
+    ON CONFLICT (account_id) DO NOTHING
+
+-- name: lock_account
+-- One statement of an account is compared and stored at a time.
+-- $1 text account id
+SELECT account_id, currency, control_wallet, suspense_wallet, charges_wallet, followed_from,
+       opening_minor, fetched, fetched_to
+  FROM bank_accounts WHERE account_id = $1::text FOR UPDATE
+
+-- name: known
+-- The rows of some days, but for those whose booking was taken back.
+-- $1 text account id, $2 date first, $3 date last
+SELECT row_id, posting_date, posted_order, credit, amount_minor, description, transaction_type,
+       value_date, transaction_date, running_minor, source, vanished IS NOT NULL AS vanished,
+       decided IS NOT NULL AS decided
+  FROM bank_rows
+ WHERE account_id = $1::text AND posting_date BETWEEN $2::date AND $3::date
+   AND retracted IS NULL
+ ORDER BY posting_date, posted_order, row_id
+
+-- name: elsewhere
+-- Rows of other days whose payment was made on one of these.
+-- $1 text account id, $2 date first and $3 date last day that are looked at anyway, $4 date[] days
+SELECT row_id, posting_date, posted_order, credit, amount_minor, description, transaction_type,
+       value_date, transaction_date, running_minor, source, vanished IS NOT NULL AS vanished,
+       decided IS NOT NULL AS decided
+  FROM bank_rows
+ WHERE account_id = $1::text AND transaction_date = ANY ($4::date[])
+   AND posting_date NOT BETWEEN $2::date AND $3::date AND retracted IS NULL
+ ORDER BY posting_date, posted_order, row_id
+
+-- name: add_rows
+-- Rows that are new.
+-- $1 uuid row id, $2 text account id, $3 date posting date, $4 bigint posted order, $5 boolean credit,
+-- $6 bigint amount, $7 text description, $8 text transaction type, $9 date value date,
+-- $10 date transaction date, $11 bigint running balance, $12 text source, $13 boolean held
+INSERT INTO bank_rows (row_id, account_id, posting_date, posted_order, credit, amount_minor,
+                       description, transaction_type, value_date, transaction_date, running_minor,
+                       source, held)
+VALUES ($1::uuid, $2::text, $3::date, $4::bigint, $5::boolean, $6::bigint, $7::text, $8::text,
+        $9::date, $10::date, $11::bigint, $12::text, $13::boolean)
+
+-- name: lift
+-- Take rows off their places, before each is put where it stands now: two may have changed places.
+-- $1 uuid[] row ids
+UPDATE bank_rows SET posted_order = NULL WHERE row_id = ANY ($1::uuid[])
+
+-- name: place
+-- Where a row stands now and what it says. Whose it is stays as it was decided.
+-- $1 uuid row id, $2 date posting date, $3 bigint posted order, $4 text description,
+-- $5 text transaction type, $6 date value date, $7 date transaction date, $8 bigint running balance
+UPDATE bank_rows
+   SET posting_date = $2::date, posted_order = $3::bigint, description = $4::text,
+       transaction_type = $5::text, value_date = $6::date, transaction_date = $7::date,
+       running_minor = $8::bigint,
+       vanished = CASE WHEN EXISTS (SELECT FROM bank_actions a
+                                     WHERE a.row_id = bank_rows.row_id AND a.kind = 'RETRACT'
+                                       AND a.finished IS NULL)
+                       THEN vanished END
+ WHERE row_id = $1::uuid
+
+-- name: vanish
+-- A row that the bank does not show any more.
+-- $1 uuid row id
+UPDATE bank_rows SET vanished = clock_timestamp()
+ WHERE row_id = $1::uuid AND vanished IS NULL
+RETURNING vanished
+
+-- name: open_with
+-- The balance before the first row, once there is one.
+-- $1 text account id, $2 bigint opening
+UPDATE bank_accounts SET opening_minor = $2::bigint
+ WHERE account_id = $1::text AND opening_minor IS NULL
+
+-- name: before
+-- The last row before some days.
+-- $1 text account id, $2 date first
+SELECT row_id, posting_date, posted_order, credit, amount_minor, description, transaction_type,
+       value_date, transaction_date, running_minor, source, vanished IS NOT NULL AS vanished,
+       decided IS NOT NULL AS decided
+  FROM bank_rows
+ WHERE account_id = $1::text AND posting_date < $2::date AND vanished IS NULL
+   AND running_minor IS NOT NULL
+ ORDER BY posting_date DESC, posted_order DESC, row_id DESC
+ LIMIT 1
+
+-- name: raise_
+-- Something that a person has to look at, once.
+-- $1 uuid exception id, $2 text account id, $3 text kind, $4 text fingerprint, $5 uuid row,
+-- $6 uuid other row, $7 text detail
+INSERT INTO bank_exceptions (exception_id, account_id, kind, fingerprint, row_id, other_row_id,
+                             detail)
+VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::uuid, $6::uuid, $7::text)
+    ON CONFLICT (account_id, kind, fingerprint) DO NOTHING
+RETURNING exception_id
+
+-- name: resolve_row
+-- Exceptions of a row that are over.
+-- $1 uuid row id, $2 text[] kinds, $3 text resolution, $4 text by, $5 text reason
+UPDATE bank_exceptions
+   SET resolved = clock_timestamp(), resolution = $3::text, resolved_by = $4::text,
+       reason = $5::text
+ WHERE row_id = $1::uuid AND kind = ANY ($2::text[]) AND resolved IS NULL
+
+-- name: close_gaps
+-- Holes that are none any more, among those that end on these days.
+-- $1 text account id, $2 text[] fingerprints of those that are still there, $3 uuid[] their rows
+UPDATE bank_exceptions
+   SET resolved = clock_timestamp(), resolution = 'CLOSED_BY_ITSELF', resolved_by = 'bank'
+ WHERE account_id = $1::text AND kind = 'GAP' AND resolved IS NULL
+   AND NOT (fingerprint = ANY ($2::text[])) AND row_id = ANY ($3::uuid[])
+
+-- name: fetched
+-- How far the account was looked at.
+-- $1 text account id, $2 date last day
+UPDATE bank_accounts
+   SET fetched = clock_timestamp(), fetched_to = greatest(fetched_to, $2::date)
+ WHERE account_id = $1::text
+
+-- name: ask_fetch
+-- Somebody wants the account looked at now.
+-- $1 uuid fetch id, $2 text account id, $3 text who
+INSERT INTO bank_fetches (fetch_id, account_id, requested_by)
+VALUES ($1::uuid, $2::text, $3::text)
+
+-- name: waiting_fetches
+-- Who wants what looked at.
+SELECT fetch_id, account_id FROM bank_fetches WHERE finished IS NULL ORDER BY requested
+
+-- name: begin_fetch
+-- $1 uuid fetch id, $2 date first day
+UPDATE bank_fetches SET started = clock_timestamp(), first_day = $2::date
+ WHERE fetch_id = $1::uuid
+
+-- name: end_fetch
+-- $1 uuid fetch id, $2 integer rows, $3 integer new, $4 integer exceptions, $5 text problem
+UPDATE bank_fetches
+   SET finished = clock_timestamp(), rows_read = $2::integer, rows_new = $3::integer,
+       exceptions = $4::integer, problem = $5::text
+ WHERE fetch_id = $1::uuid
+
+-- name: fetch
+-- $1 uuid fetch id
+SELECT fetch_id, account_id, requested_by, requested, started, finished, first_day, rows_read,
+       rows_new, exceptions, problem
+  FROM bank_fetches WHERE fetch_id = $1::uuid
+
+-- name: last_scheduled
+-- When the account was last looked at without anybody's asking.
+-- $1 text account id
+SELECT max(finished) FROM bank_fetches
+ WHERE account_id = $1::text AND problem IS NULL
+
+-- name: hand_in
+-- A statement file, unless the same one was handed in before.
+-- $1 uuid statement id, $2 text account id, $3 text format, $4 json columns, $5 bytea digest,
+-- $6 bytea body, $7 text who
+INSERT INTO bank_statements (statement_id, account_id, format, columns, digest, body, uploaded_by)
+VALUES ($1::uuid, $2::text, $3::text, $4::json, $5::bytea, $6::bytea, $7::text)
+    ON CONFLICT (account_id, digest) DO NOTHING
+RETURNING statement_id
+
+-- name: statement_of_digest
+-- $1 text account id, $2 bytea digest
+SELECT statement_id FROM bank_statements WHERE account_id = $1::text AND digest = $2::bytea
+
+-- name: statement
+-- $1 uuid statement id
+SELECT statement_id, account_id, format, uploaded_by, uploaded, finished, rows_read, rows_new,
+       exceptions, problem
+  FROM bank_statements WHERE statement_id = $1::uuid
+
+-- name: waiting_statements
+-- The first file that nobody has read yet.
+SELECT s.statement_id, s.account_id, s.format, s.columns, s.body
+  FROM bank_statements s WHERE s.finished IS NULL ORDER BY s.uploaded LIMIT 1
+
+-- name: end_statement
+-- $1 uuid statement id, $2 integer rows, $3 integer new, $4 integer exceptions, $5 text problem
+UPDATE bank_statements
+   SET finished = clock_timestamp(), rows_read = $2::integer, rows_new = $3::integer,
+       exceptions = $4::integer, problem = $5::text
+ WHERE statement_id = $1::uuid AND finished IS NULL
+
+-- name: undecided
+-- Rows that nobody has said the purpose of, in the order in which they came.
+-- $1 integer limit
+SELECT r.row_id, r.account_id, r.posting_date, r.posted_order, r.credit, r.amount_minor,
+       r.description, r.transaction_type, r.value_date, r.transaction_date, r.running_minor,
+       r.stored, r.wallet_id, r.purpose, r.matched_by, r.candidates, r.session_id, r.transfer_key,
+       a.currency, a.control_wallet, a.suspense_wallet, a.charges_wallet
+  FROM bank_rows r JOIN bank_accounts a USING (account_id)
+ WHERE r.decided IS NULL AND NOT r.held AND r.vanished IS NULL
+ ORDER BY r.row_id LIMIT $1::integer
+
+-- name: lock_undecided
+-- The row, if it still is undecided: nobody holds it back or changes it meanwhile.
+-- $1 uuid row id
+SELECT true FROM bank_rows
+ WHERE row_id = $1::uuid AND decided IS NULL AND NOT held AND vanished IS NULL
+   FOR UPDATE
+
+-- name: wallets_named
+-- Wallets by payment reference; only those that can own a deposit.
+-- $1 text[] references, $2 text currency
+SELECT reference, wallet_id FROM wallets
+ WHERE reference = ANY ($1::text[]) AND type = 'STANDARD' AND currency = $2::text
+
+-- name: wallets_meant
+-- Wallets by alias.
+-- $1 text account id, $2 text[] aliases
+SELECT alias, wallet_id FROM bank_aliases
+ WHERE account_id = $1::text AND alias = ANY ($2::text[]) AND ended IS NULL
+
+-- name: decide
+-- Whose money a row is, before anything is sent.
+-- $1 uuid row id, $2 uuid wallet, $3 text purpose, $4 text matched by, $5 uuid[] candidates,
+-- $6 text session, $7 text transfer key
+UPDATE bank_rows
+   SET wallet_id = $2::uuid, purpose = $3::text, matched_by = $4::text, candidates = $5::uuid[],
+       session_id = $6::text, transfer_key = $7::text, decided = clock_timestamp()
+ WHERE row_id = $1::uuid AND decided IS NULL
+
+-- name: unbooked
+-- Rows whose transfer is not known to be on the ledger: what was decided is sent, whatever has become
+-- of the row since, for it may have been sent already. What the ledger has refused may go later.
+-- $1 uuid after this row, $2 integer limit
+SELECT r.row_id, r.account_id, r.posting_date, r.posted_order, r.credit, r.amount_minor,
+       r.description, r.transaction_type, r.value_date, r.transaction_date, r.running_minor,
+       r.stored, r.wallet_id, r.purpose, r.matched_by, r.candidates, r.session_id, r.transfer_key,
+       a.currency, a.control_wallet, a.suspense_wallet, a.charges_wallet
+  FROM bank_rows r JOIN bank_accounts a USING (account_id)
+ WHERE r.decided IS NOT NULL AND r.booked IS NULL AND r.row_id > $1::uuid
+   AND (r.refused IS NULL OR r.refused < clock_timestamp() - interval '10 minutes')
+ ORDER BY r.row_id LIMIT $2::integer
+
+-- name: redirect
+-- To suspense, because the ledger has refused the wallet.
+-- $1 uuid row id, $2 uuid the refused wallet, $3 uuid suspense, $4 text why
+UPDATE bank_rows
+   SET wallet_id = $3::uuid, purpose = 'WALLET_REFUSED', candidates = ARRAY[$2::uuid],
+       problem = $4::text
+ WHERE row_id = $1::uuid AND wallet_id = $2::uuid AND booked IS NULL
+
+-- name: stuck
+-- Why the row's transfer is not there yet.
+-- $1 uuid row id, $2 text problem
+UPDATE bank_rows SET problem = $2::text, refused = clock_timestamp() WHERE row_id = $1::uuid AND booked IS NULL
+
+-- name: book
+-- The row's transfer is on the ledger, whoever asked for it.
+-- $1 uuid row id, $2 uuid transfer id, $3 uuid the wallet that it went to or came from
+UPDATE bank_rows
+   SET transfer_id = $2::uuid, wallet_id = $3::uuid, booked = clock_timestamp(), problem = NULL
+ WHERE row_id = $1::uuid AND booked IS NULL
+RETURNING row_id

@@ -1,0 +1,245 @@
+"""Each row of a statement once: what was fetched is compared with what is kept, in one transaction.
+
+Whatever is killed here has changed nothing; whatever is fetched again changes nothing twice. Money
+is not moved here: what is stored as new is decided and booked by its own steps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+import uuid_utils.compat
+
+from bank.lines import Fetched, Line, in_order
+from bank.sql import DEPOSITS as SQL
+from bank.statement import Changes, Known, Pair, Remade, compare, content_of, gaps
+from bank.stored import BankAccount, account_of, known_of
+from ledger.money import format_minor
+
+_LONGEST_SHOWN: Final = 500
+_BY_ITSELF: Final = "bank"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What came of a statement."""
+
+    rows: int
+    new: int
+    exceptions: int
+
+
+class NotFollowed(Exception):
+    """There is no such account."""
+
+
+async def store(connection: Any, account_id: str, fetched: Fetched) -> Stored:
+    """Within the caller's transaction. Raises ``NotFollowed``."""
+    record = await connection.fetchrow(SQL.lock_account, account_id)
+    if record is None:
+        raise NotFollowed(account_id)
+    statement = _Statement(connection, account_of(record), fetched)
+    return await statement.store()
+
+
+class _Statement:
+    """One statement on its way into an account that is locked."""
+
+    def __init__(self, connection: Any, account: BankAccount, fetched: Fetched) -> None:
+        self._connection, self._account, self._fetched = connection, account, fetched
+        self._raised = 0
+
+    async def store(self) -> Stored:
+        account, fetched = self._account, self._fetched
+        followed = [each for each in fetched.lines if each.posting_date >= account.followed_from]
+        days = {fetched.first, fetched.last, *(line.posting_date for line in followed)}
+        first, last = min(days), max(days)
+        was = await self._rows(SQL.known, first, last)
+        issued = list({line.transaction_date for line in followed if line.transaction_date})
+        elsewhere = await self._rows(SQL.elsewhere, first, last, issued)
+        looked = Fetched(
+            fetched.source, fetched.first, fetched.last, followed, fetched.unread, fetched.whole
+        )
+        known = [known_of(each) for each in was]
+        changes = compare(known, looked, [known_of(each) for each in elsewhere])
+        for each in changes.vanished:
+            if not each.vanished:
+                await self._vanish(each)
+        await self._replace(changes.same, {r["row_id"]: r["decided"] for r in was})
+        await self._add(changes)
+        for unread in fetched.unread:
+            await self._raise(
+                "UNREADABLE", _digest(unread.text), f"{unread.problem}: {unread.text}"
+            )
+        if not known:
+            await self._open()
+        await self._chain(first, last)
+        await self._connection.execute(SQL.fetched, account.account_id, fetched.last)
+        added = len(changes.new) + len(changes.held)
+        return Stored(len(followed), added, self._raised)
+
+    async def _rows(self, statement: str, *about: object) -> Sequence[Mapping[str, Any]]:
+        found: Sequence[Mapping[str, Any]] = await self._connection.fetch(
+            statement, self._account.account_id, *about
+        )
+        return found
+
+    async def _vanish(self, known: Known) -> None:
+        since = await self._connection.fetchval(SQL.vanish, known.row_id)
+        await self._raise(
+            "VANISHED",
+            f"{known.row_id} {since:%Y-%m-%dT%H:%M:%S.%f}",
+            f"the bank shows it no more: {self._told(known.line)}",
+            known.row_id,
+        )
+
+    async def _replace(self, pairs: Sequence[Pair], decided: Mapping[UUID, bool]) -> None:
+        """Rows that are found again, where anything about them is new to us."""
+        again = [p for p in pairs if p.known.line != p.line or p.known.vanished]
+        again = [p for p in again if p.known.source == self._fetched.source or _adds(p)]
+        if not again:
+            return
+        await self._connection.execute(SQL.lift, [pair.known.row_id for pair in again])
+        for pair in again:
+            await self._place(pair, decided.get(pair.known.row_id, True))
+
+    async def _place(self, pair: Pair, decided: bool) -> None:
+        known, line = pair.known, pair.line
+        row_id, was = known.row_id, known.line
+        same_source = known.source == self._fetched.source
+        if known.vanished:
+            await self._connection.execute(
+                *(SQL.resolve_row, row_id, ["VANISHED"], "CAME_BACK", _BY_ITSELF, None)
+            )
+        if same_source and pair.has_moved:
+            place = f"{line.posting_date} {line.posted_order}"
+            detail = f"it stood at {was.posting_date} {was.posted_order}: {self._told(line)}"
+            await self._raise("MOVED", f"{row_id} {place}", detail, row_id)
+        if same_source and pair.reads_otherwise:
+            detail = f"it said {was.description!r}: {self._told(line)}"
+            if decided:
+                detail += " (whose it is was decided by what it said then)"
+            await self._raise("CHANGED", f"{row_id} {_said(line)}", detail, row_id)
+        await self._connection.execute(
+            SQL.place,
+            row_id,
+            line.posting_date,
+            line.posted_order if line.posted_order is not None else was.posted_order,
+            line.description if same_source else was.description,
+            line.transaction_type or was.transaction_type,
+            line.value_date or was.value_date,
+            line.transaction_date or was.transaction_date,
+            line.running_minor if line.running_minor is not None else was.running_minor,
+        )
+
+    async def _add(self, changes: Changes) -> None:
+        held: dict[int, Known | None] = {id(each.line): each.of for each in changes.held}
+        lines = in_order([*changes.new, *(each.line for each in changes.held)])
+        rows = [(uuid_utils.compat.uuid7(), line) for line in lines]
+        await self._connection.executemany(
+            SQL.add_rows,
+            [self._record(row_id, line, held=id(line) in held) for row_id, line in rows],
+        )
+        for row_id, line in rows:
+            if id(line) in held:
+                await self._hold(row_id, Remade(line, held[id(line)]))
+
+    def _record(self, row_id: UUID, line: Line, *, held: bool) -> tuple[object, ...]:
+        return (
+            row_id,
+            self._account.account_id,
+            line.posting_date,
+            line.posted_order,
+            line.credit,
+            line.amount_minor,
+            line.description,
+            line.transaction_type,
+            line.value_date,
+            line.transaction_date,
+            line.running_minor,
+            self._fetched.source,
+            held,
+        )
+
+    async def _hold(self, row_id: UUID, remade: Remade) -> None:
+        of = remade.of
+        detail = f"it may be a row that was known before: {self._told(remade.line)}"
+        if of is not None:
+            detail += f"; before: {self._told(of.line)}"
+        await self._raise("HELD", str(row_id), detail, row_id, of and of.row_id)
+
+    async def _open(self) -> None:
+        """The balance before the first row of all."""
+        lines = in_order(
+            line for line in self._fetched.lines if line.posting_date >= self._account.followed_from
+        )
+        if lines and lines[0].running_minor is not None:
+            opening = lines[0].running_minor - lines[0].signed_minor
+            await self._connection.execute(SQL.open_with, self._account.account_id, opening)
+
+    async def _chain(self, first: date, last: date) -> None:
+        """Prove that no row is missing among those of these days, and the one before them."""
+        before = await self._rows(SQL.before, first)
+        rows = [*before, *await self._rows(SQL.known, first, last)]
+        shown = [known_of(each) for each in rows if not each["vanished"]]
+        found = {f"{gap.before} {gap.after} {gap.difference_minor}": gap for gap in gaps(shown)}
+        for fingerprint, gap in found.items():
+            difference = format_minor(gap.difference_minor, self._account.exponent)
+            detail = f"the balance behind it is {difference} off the one before it and its amount"
+            await self._raise("GAP", fingerprint, detail, gap.after, gap.before)
+        await self._connection.execute(
+            SQL.close_gaps,
+            self._account.account_id,
+            list(found),
+            [each["row_id"] for each in rows],
+        )
+
+    async def _raise(
+        self,
+        kind: str,
+        fingerprint: str,
+        detail: str,
+        row_id: UUID | None = None,
+        other: UUID | None = None,
+    ) -> None:
+        raised = await self._connection.fetchval(
+            SQL.raise_,
+            uuid_utils.compat.uuid7(),
+            self._account.account_id,
+            kind,
+            fingerprint,
+            row_id,
+            other,
+            detail[:_LONGEST_SHOWN],
+        )
+        self._raised += raised is not None
+
+    def _told(self, line: Line) -> str:
+        amount = format_minor(line.signed_minor, self._account.exponent)
+        place = f"{line.posting_date} no. {line.posted_order or '-'}"
+        return f"{place}, {amount} {self._account.currency}, {line.description!r}"
+
+
+def _adds(pair: Pair) -> bool:
+    """Whether another source knows what the first one did not."""
+    was, now = pair.known.line, pair.line
+    return pair.known.vanished or any(
+        old is None and new is not None
+        for old, new in (
+            (was.posted_order, now.posted_order),
+            (was.running_minor, now.running_minor),
+        )
+    )
+
+
+def _said(line: Line) -> str:
+    return _digest(repr(content_of(line)))
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(errors="replace"), digest_size=16).hexdigest()
