@@ -27,8 +27,16 @@ class Claim:
     """Default: made of the row's id."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nobody may book the row for now; the claimant is asked again. Where people have to look, the
+    claimant has raised the exception."""
+
+    why: str
+
+
 class Claimant(Protocol):
-    async def claim(self, connection: Any, row: StoredRow) -> Claim | None:
+    async def claim(self, connection: Any, row: StoredRow) -> Claim | Wait | None:
         """None where the row is not the claimant's. Within the transaction that keeps the claim."""
 
     async def booked(self, connection: Any, row: StoredRow, transfer_id: UUID) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from bank.claims import Claim, Claimant
+from bank.claims import Claim, Claimant, Wait
 from bank.matching import Match, aliases, match, references
 from bank.services import Services
 from bank.sql import DEPOSITS as SQL
 from bank.stored import Purpose, StoredRow, row_of
 
 _AT_ONCE: Final = 200
+_FIRST: Final = UUID(int=0)
 
 
 class Deciding:
@@ -22,17 +23,22 @@ class Deciding:
         self._services, self._claimants = services, claimants
 
     async def run(self) -> None:
-        pool = self._services.pool
-        while records := await pool.fetch(SQL.undecided, _AT_ONCE):
+        pool, after = self._services.pool, _FIRST
+        while records := await pool.fetch(SQL.undecided, after, _AT_ONCE):
             for record in records:
                 async with pool.acquire() as connection, connection.transaction():
                     await self._decide(connection, row_of(record))
+            after = records[-1]["row_id"]
             self._services.wake("booking")
 
     async def _decide(self, connection: Any, row: StoredRow) -> None:
         if await connection.fetchval(SQL.lock_undecided, row.row_id) is None:
             return
-        claim, candidates = await self._claimed(connection, row), ()
+        candidates: Sequence[UUID] = ()
+        claim = await self._claimed(connection, row)
+        if isinstance(claim, Wait):
+            await connection.execute(SQL.wait, row.row_id, claim.why)
+            return
         if claim is None:
             claim, candidates = await _matched(connection, row)
         await connection.execute(
@@ -46,7 +52,7 @@ class Deciding:
             claim.transfer_key or f"bank-row:{row.row_id}",
         )
 
-    async def _claimed(self, connection: Any, row: StoredRow) -> Claim | None:
+    async def _claimed(self, connection: Any, row: StoredRow) -> Claim | Wait | None:
         for claimant in self._claimants:
             claim = await claimant.claim(connection, row)
             if claim is not None:

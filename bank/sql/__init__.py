@@ -83,6 +83,7 @@ class Deposits(Statements):
     lock_undecided: str
     wallets_named: str
     wallets_meant: str
+    wait: str
     decide: str
     unbooked: str
     redirect: str

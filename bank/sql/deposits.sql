@@ -199,14 +199,14 @@ UPDATE bank_statements
 
 -- name: undecided
 -- Rows that nobody has said the purpose of, in the order in which they came.
--- $1 integer limit
+-- $1 uuid after this row, $2 integer limit
 SELECT r.row_id, r.account_id, r.posting_date, r.posted_order, r.credit, r.amount_minor,
        r.description, r.transaction_type, r.value_date, r.transaction_date, r.running_minor,
        r.stored, r.wallet_id, r.purpose, r.matched_by, r.candidates, r.session_id, r.transfer_key,
        a.currency, a.control_wallet, a.suspense_wallet, a.charges_wallet
   FROM bank_rows r JOIN bank_accounts a USING (account_id)
- WHERE r.decided IS NULL AND NOT r.held AND r.vanished IS NULL
- ORDER BY r.row_id LIMIT $1::integer
+ WHERE r.decided IS NULL AND NOT r.held AND r.vanished IS NULL AND r.row_id > $1::uuid
+ ORDER BY r.row_id LIMIT $2::integer
 
 -- name: lock_undecided
 -- The row, if it still is undecided: nobody holds it back or changes it meanwhile.
@@ -227,13 +227,20 @@ SELECT reference, wallet_id FROM wallets
 SELECT alias, wallet_id FROM bank_aliases
  WHERE account_id = $1::text AND alias = ANY ($2::text[]) AND ended IS NULL
 
+-- name: wait
+-- Why nobody has decided the row yet.
+-- $1 uuid row id, $2 text problem
+UPDATE bank_rows SET problem = $2::text
+ WHERE row_id = $1::uuid AND problem IS DISTINCT FROM $2::text
+
 -- name: decide
 -- Whose money a row is, before anything is sent.
 -- $1 uuid row id, $2 uuid wallet, $3 text purpose, $4 text matched by, $5 uuid[] candidates,
 -- $6 text session, $7 text transfer key
 UPDATE bank_rows
    SET wallet_id = $2::uuid, purpose = $3::text, matched_by = $4::text, candidates = $5::uuid[],
-       session_id = $6::text, transfer_key = $7::text, decided = clock_timestamp()
+       session_id = $6::text, transfer_key = $7::text, decided = clock_timestamp(),
+       problem = NULL
  WHERE row_id = $1::uuid AND decided IS NULL
 
 -- name: unbooked
