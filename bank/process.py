@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any, Final
 
 import asyncpg
@@ -21,6 +22,8 @@ from bank.feed import Feed
 from bank.investec.access import Access
 from bank.investec.client import Investec
 from bank.leading import Leadership
+from bank.payouts import working as payouts
+from bank.payouts.claiming import PayoutRows
 from bank.services import Following, Services
 from bank.steps import Step, Steps
 from ledger.database import banker_pool
@@ -59,6 +62,7 @@ class Bank:
             days_ahead=settings.bank_days_ahead,
             currency=settings.bank_currency,
         )
+        self._authorised_within = timedelta(days=settings.bank_authorisation_days)
         self._stopping = asyncio.Event()
         self._replies: Replies | None = None
         self._leadership: Leadership | None = None
@@ -112,7 +116,9 @@ class Bank:
             publisher=publisher,
             replies=replies,
         )
-        services = Services(pool, commands, clock, bank, self._wake, self._follow)
+        services = Services(
+            *(pool, commands, clock, bank, self._wake, self._follow, self._authorised_within)
+        )
         self._steps = Steps(steps(services))
         self._leadership = Leadership(self._dsn, self._steps.run, self._wake)
         parts = [
@@ -144,11 +150,12 @@ class Bank:
 
 def steps(services: Services) -> Sequence[Step]:
     """Everything the process does, each part by its own name, by which it can be woken."""
-    claimants: list[Claimant] = []
+    claimants: list[Claimant] = [PayoutRows()]
     found = [
         Step("accounts", _ACCOUNTS_EVERY_S, Accounts(services).run),
         Step("matching", _LOOK_EVERY_S, Deciding(services, claimants).run),
         Step("booking", _LOOK_EVERY_S, Booking(services, claimants).run),
+        *payouts.steps(services),
     ]
     if services.bank is not None:
         found.append(Step("feed", _LOOK_EVERY_S, Feed(services, services.bank).run))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 import asyncpg
@@ -28,6 +28,8 @@ class Services:
     wake: Callable[[str], None]
     """Run another step soon."""
     follow: Following
+    authorised_within: timedelta
+    """How long the bank's own authorisers may take over a payment."""
 
 
 @dataclass(frozen=True, slots=True)

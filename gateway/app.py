@@ -17,6 +17,9 @@ from gateway.health import Health
 from gateway.history import History
 from gateway.middleware import Boundary
 from gateway.operations import Operation
+from gateway.payout_exports import PayoutExports
+from gateway.payout_words import PayoutWords
+from gateway.payouts import Payouts
 from gateway.reservations import Reservations
 from gateway.routing import Admits, Directory, Route, require_declared
 from gateway.transfer_groups import TransferGroups
@@ -83,5 +86,8 @@ def operations(backend: Backend, health: Health) -> list[Operation]:
         *TransferGroups(backend, writes).operations(),
         *Batches(backend).operations(),
         *DeadLetters(backend, writes).operations(),
+        *PayoutExports(backend).operations(),
+        *Payouts(backend).operations(),
+        *PayoutWords(backend).operations(),
         *health.operations(),
     ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
+from bank.payouts.approvals import Tier
 from gateway.answers import Answers
 from gateway.books import Books
 from gateway.call import Call
@@ -83,6 +84,8 @@ class Services:
     """Where bulk files are kept; None on a gateway that was not told where."""
     bank: Books | None = None
     """Where the bank side is kept; None likewise."""
+    payout_tiers: Sequence[Tier] = ()
+    """From which amount on how many people have to agree to a payout."""
 
 
 class Backend:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import structlog
 
+from bank.payouts.approvals import Tier
 from gateway.answers import Answers
 from gateway.auth import KeyRing
 from gateway.backend import Files, Services
@@ -57,11 +58,12 @@ class Machinery:
         reading: Books,
         files: Files | None = None,
         bank: Books | None = None,
+        payout_tiers: Sequence[Tier] = (),
     ) -> None:
         layout = deployment.layout
         name = f"gateway {os.getpid()}"
         self._deployment, self._own, self._reading = deployment, own, reading
-        self._files, self._bank = files, bank
+        self._files, self._bank, self._payout_tiers = files, bank, payout_tiers
         self.clock = DatabaseClock(own)
         self._intake = Intake(own, deployment)
         self.replies = Replies(amqp_url, f"{name} replies", own)
@@ -84,6 +86,7 @@ class Machinery:
         banker_dsn: str | None,
         most_bytes: int,
         most_staged: int,
+        payout_tiers: Sequence[Tier],
     ) -> Machinery:
         """Waits for the books as long as it takes. Raises ``SchemaOutdated`` or ``NotPrepared``
         where they are there and not ours."""
@@ -104,7 +107,7 @@ class Machinery:
                 bank = None
                 if banker_dsn is not None:
                     bank = Books(await banker_pool(banker_dsn, size=_BANK_CONNECTIONS))
-                return cls(deployment, amqp_url, own, reading, files, bank)
+                return cls(deployment, amqp_url, own, reading, files, bank, payout_tiers)
 
     def services(self) -> Services:
         """What the routes use of it."""
@@ -125,6 +128,7 @@ class Machinery:
             currencies=Currencies(self._reading),
             files=self._files,
             bank=self._bank,
+            payout_tiers=self._payout_tiers,
         )
 
     def checks(self) -> Mapping[str, str]:

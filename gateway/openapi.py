@@ -139,7 +139,9 @@ def operation_id(operation: Operation) -> str:
 
 def _responses(operation: Operation) -> dict[str, Any]:
     responses: dict[str, Any] = {}
-    successes = {**operation.success, **(_PENDING if operation.commands else {})}
+    # One that says itself what an undecided order looks like knows better.
+    own = ACCEPTED in operation.success
+    successes = {**operation.success, **(_PENDING if operation.commands and not own else {})}
     for status, success in successes.items():
         response: dict[str, Any] = {"description": success.description}
         if success.model is not None:

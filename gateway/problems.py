@@ -35,6 +35,11 @@ class GatewayCode(StrEnum):
     COMMAND_NOT_FOUND = "command-not-found"
     BATCH_NOT_FOUND = "batch-not-found"
     BATCH_CONFLICT = "batch-conflict"
+    PAYOUT_NOT_FOUND = "payout-not-found"
+    PAYOUT_EXPORT_NOT_FOUND = "payout-export-not-found"
+    PAYOUT_CONFLICT = "payout-conflict"
+    DUPLICATE_PAYOUT = "duplicate-payout"
+    SAME_OWNER = "same-owner"
     DEAD_LETTER_NOT_REPLAYABLE = "dead-letter-not-replayable"
     METHOD_NOT_ALLOWED = "method-not-allowed"
     PAYLOAD_TOO_LARGE = "payload-too-large"
@@ -66,15 +71,20 @@ KINDS: Final[Mapping[AnyCode, Kind]] = MappingProxyType(
         GatewayCode.IDEMPOTENCY_KEY_MISSING: Kind(400, "No idempotency key, or two of them"),
         GatewayCode.UNAUTHENTICATED: Kind(401, "No valid API key"),
         GatewayCode.FORBIDDEN: Kind(403, "The key does not allow this"),
+        GatewayCode.SAME_OWNER: Kind(403, "Another person has to say that"),
         GatewayCode.NOT_FOUND: Kind(404, "Nothing here"),
         GatewayCode.COMMAND_NOT_FOUND: Kind(404, "No such command"),
         GatewayCode.BATCH_NOT_FOUND: Kind(404, "No such batch"),
+        GatewayCode.PAYOUT_NOT_FOUND: Kind(404, "No such payout"),
+        GatewayCode.PAYOUT_EXPORT_NOT_FOUND: Kind(404, "No such payment file"),
         Code.DEAD_LETTER_NOT_FOUND: Kind(404, "No such dead letter"),
         Code.WALLET_NOT_FOUND: Kind(404, "No such wallet"),
         Code.TRANSFER_NOT_FOUND: Kind(404, "No such transfer"),
         Code.RESERVATION_NOT_FOUND: Kind(404, "No such live reservation"),
         GatewayCode.METHOD_NOT_ALLOWED: Kind(405, "Not with this method"),
         GatewayCode.BATCH_CONFLICT: Kind(409, "The batch is not what the call takes it for"),
+        GatewayCode.PAYOUT_CONFLICT: Kind(409, "The payout is not what the call takes it for"),
+        GatewayCode.DUPLICATE_PAYOUT: Kind(409, "The payout's key is in use already"),
         Code.DEAD_LETTER_RESOLVED: Kind(409, "The dead letter was dealt with before"),
         GatewayCode.DEAD_LETTER_NOT_REPLAYABLE: Kind(409, "Nothing that could be replayed"),
         Code.DUPLICATE_GROUP: Kind(409, "The group's key is on the ledger already"),

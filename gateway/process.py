@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from bank.payouts.approvals import tiers
 from gateway import app
 from gateway.auth import Gatekeeper, KeyRing
 from gateway.backend import Backend
@@ -38,6 +39,7 @@ class Gateway:
         self._banker_dsn = settings.banker_dsn if settings.keeps_bank else None
         self._most_bytes = settings.bulk_max_bytes
         self._most_staged = settings.bulk_max_total_bytes
+        self._payout_tiers = tiers(settings.bank_payout_approvals)
         self._exposition = Exposition(metrics_folder)
         self._backend = Backend()
         self._ring = KeyRing()
@@ -120,6 +122,7 @@ class Gateway:
             self._banker_dsn,
             self._most_bytes,
             self._most_staged,
+            self._payout_tiers,
         )
         self._backend.connect(self._machinery.services())
         try:

@@ -116,6 +116,13 @@ class Settings(BaseSettings):
     bank_currency: str = Field(
         "ZAR", description="of accounts whose statements come as files, without the bank's API"
     )
+    bank_payout_approvals: str = Field(
+        "0:1,100000:2",
+        description="from which amount on how many people approve a payout: AMOUNT:PEOPLE,...",
+    )
+    bank_authorisation_days: Annotated[float, Field(gt=0, le=60)] = Field(
+        7, description="days that the bank's own authorisers have; then a payout is UNKNOWN"
+    )
     bank_days_ahead: Annotated[int, Field(ge=0, le=3660)] = Field(
         0, description="how many days beyond today are asked for too: a simulator has its own clock"
     )

@@ -119,28 +119,3 @@ def judge_credit(row: Seen, named: Sequence[Payout]) -> Verdict:
     if payout.debit_row is not None:
         return TooEarly()
     return Doubtful(f"payout {payout.my_reference} has not been made, and comes back", ids)
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """How the row is to be booked: as a debit from the wallet, as a credit to it."""
-
-    wallet_id: UUID
-    purpose: str
-    transfer_key: str
-    session_id: str | None
-    """Gives free what was held for it. No more is needed: it is booked without a reservation too,
-    where the wallet has the money."""
-
-
-async def claim(connection: Queries, found: Belongs, row_id: UUID) -> Claimed | None:
-    """Give the payout its row; from then on nothing else happens to it. In the transaction that
-    keeps how the row is booked. None where the payout has another row by now."""
-    payout, made = found.payout, found.part is Part.MADE
-    statement = SQL.claim_debit if made else SQL.claim_return
-    wallet_id = await connection.fetchval(statement, payout.payout_id, row_id)
-    if wallet_id is None:
-        return None
-    if made:
-        return Claimed(wallet_id, "PAYOUT", payout.session_id, payout.session_id)
-    return Claimed(wallet_id, "PAYOUT_RETURNED", f"payout-return:{row_id}", None)

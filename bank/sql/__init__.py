@@ -17,6 +17,7 @@ class Leading(Statements):
 @dataclasses.dataclass(frozen=True, slots=True)
 class Payouts(Statements):
     order: str
+    accounts: str
     get: str
     of_key: str
     of_references: str
@@ -39,8 +40,8 @@ class Payouts(Statements):
     lapsed: str
     claim_debit: str
     claim_return: str
-    settle: str
-    give_back: str
+    settled: str
+    returned: str
     problems: str
     sessions: str
     over: str

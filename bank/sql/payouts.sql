@@ -19,6 +19,11 @@ VALUES ($1::uuid, $2::text, $3::text, $4::uuid, $5::text, $6::bigint, $7::text, 
     ON CONFLICT (external_unique_id) WHERE held IS NOT NULL OR state = 'REQUESTED' DO NOTHING
 RETURNING payout_id
 
+-- name: accounts
+-- The accounts that payouts can be made from.
+SELECT account_id, account_number, name, currency, control_wallet FROM bank_accounts
+ ORDER BY account_id
+
 -- name: get
 -- One payout.
 -- $1 uuid payout id
@@ -215,24 +220,23 @@ UPDATE payouts SET return_row = $2::uuid, changed = clock_timestamp()
  WHERE payout_id = $1::uuid AND return_row IS NULL AND state = 'SETTLED'
 RETURNING wallet_id
 
--- name: settle
--- The money of these has left its wallet: their row is booked.
-UPDATE payouts p
-   SET state = 'SETTLED', transfer_id = r.transfer_id, settled = r.booked, reason = NULL,
+-- name: settled
+-- The money has left its wallet: the row is booked.
+-- $1 uuid row id, $2 uuid transfer id
+UPDATE payouts
+   SET state = 'SETTLED', transfer_id = $2::uuid, settled = clock_timestamp(), reason = NULL,
        problem = NULL, changed = clock_timestamp()
-  FROM bank_rows r
- WHERE r.row_id = p.debit_row AND r.transfer_id IS NOT NULL AND p.transfer_id IS NULL
-RETURNING p.payout_id
+ WHERE debit_row = $1::uuid AND transfer_id IS NULL
+RETURNING payout_id
 
--- name: give_back
--- The money of these is in its wallet again.
-UPDATE payouts p
-   SET state = 'RETURNED', return_transfer_id = r.transfer_id, returned = r.booked, problem = NULL,
-       changed = clock_timestamp()
-  FROM bank_rows r
- WHERE r.row_id = p.return_row AND r.transfer_id IS NOT NULL AND p.return_transfer_id IS NULL
-   AND p.state = 'SETTLED'
-RETURNING p.payout_id
+-- name: returned
+-- The money has come back: the row is booked.
+-- $1 uuid row id, $2 uuid transfer id
+UPDATE payouts
+   SET state = 'RETURNED', return_transfer_id = $2::uuid, returned = clock_timestamp(),
+       problem = NULL, changed = clock_timestamp()
+ WHERE return_row = $1::uuid AND return_transfer_id IS NULL AND state = 'SETTLED'
+RETURNING payout_id
 
 -- name: problems
 -- What keeps their rows from being booked.

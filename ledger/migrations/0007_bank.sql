@@ -11,6 +11,8 @@ COMMENT ON TABLE chain IS
 
 CREATE TABLE bank_accounts (
     account_id          text        NOT NULL COLLATE "C",
+    account_number      text,
+    name                text,
     currency            text        NOT NULL,
     control_wallet      uuid        NOT NULL,
     suspense_wallet     uuid        NOT NULL,

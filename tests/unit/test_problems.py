@@ -58,6 +58,11 @@ CONTRACT = """
     head-too-large            | 431
     dead-letter-not-found     | 404
     batch-conflict            | 409
+    payout-not-found          | 404
+    payout-export-not-found   | 404
+    payout-conflict           | 409
+    duplicate-payout          | 409
+    same-owner                | 403
     dead-letter-resolved      | 409
     dead-letter-not-replayable | 409
 """

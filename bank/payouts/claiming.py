@@ -1,0 +1,92 @@
+"""Rows of payouts, as they are claimed and booked with all other rows."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+import uuid_utils.compat
+
+from bank.claims import Claim, Wait
+from bank.payouts.recognising import Belongs, Doubtful, Part, Seen, TooEarly, recognise
+from bank.sql import DEPOSITS, PAYOUTS
+from bank.stored import StoredRow
+
+EXCEPTION: Final = "PAYOUT"
+
+_log = structlog.get_logger(__name__)
+
+
+class PayoutRows:
+    """``bank.claims.Claimant``. A payout whose row is claimed is only booked from then on: by a
+    transfer from its wallet that frees what is held for it, and that the wallet can also pay where
+    nothing is held any more. Where it cannot, the row stays unbooked, an exception says so, and the
+    same transfer is asked for again and again."""
+
+    async def claim(self, connection: Any, row: StoredRow) -> Claim | Wait | None:
+        line = row.line
+        seen = Seen(
+            account_id=row.account_id,
+            credit=line.credit,
+            amount_minor=line.amount_minor,
+            description=line.description,
+            posting_date=line.posting_date,
+        )
+        found = await recognise(connection, seen)
+        match found:
+            case Belongs(part=Part.MADE):
+                return await _made(connection, row, found)
+            case Belongs():
+                return await _came_back(connection, row, found)
+            case TooEarly():
+                return Wait("it undoes a payout whose own row is not booked yet")
+            case Doubtful():
+                await _raise(connection, row, found.why)
+                # A credit goes to suspense, where people look; a debit is no bank charge yet.
+                return None if line.credit else Wait(found.why)
+            case None:
+                return None
+
+    async def booked(self, connection: Any, row: StoredRow, transfer_id: UUID) -> None:
+        statement = PAYOUTS.returned if row.line.credit else PAYOUTS.settled
+        for record in await connection.fetch(statement, row.row_id, transfer_id):
+            word = "returned" if row.line.credit else "settled"
+            _log.info(f"payout.{word}", payout=str(record["payout_id"]))
+
+
+async def _made(connection: Any, row: StoredRow, found: Belongs) -> Claim | Wait:
+    payout = found.payout
+    wallet_id = await connection.fetchval(PAYOUTS.claim_debit, payout.payout_id, row.row_id)
+    if wallet_id is None:
+        return Wait(f"payout {payout.my_reference} is changing at this moment")
+    if payout.state.is_over:
+        await _raise(
+            connection,
+            row,
+            f"payout {payout.my_reference} was {payout.state.value}, its money given back, and the"
+            " bank has made it all the same: its wallet is debited if it can be",
+        )
+    key = payout.session_id
+    return Claim(wallet_id, "PAYOUT", payout.my_reference, session_id=key, transfer_key=key)
+
+
+async def _came_back(connection: Any, row: StoredRow, found: Belongs) -> Claim | Wait:
+    payout = found.payout
+    wallet_id = await connection.fetchval(PAYOUTS.claim_return, payout.payout_id, row.row_id)
+    if wallet_id is None:
+        return Wait(f"payout {payout.my_reference} is changing at this moment")
+    return Claim(
+        wallet_id,
+        "PAYOUT_RETURNED",
+        payout.my_reference,
+        transfer_key=f"payout-return:{row.row_id}",
+    )
+
+
+async def _raise(connection: Any, row: StoredRow, detail: str) -> None:
+    await connection.execute(
+        DEPOSITS.raise_,
+        *(uuid_utils.compat.uuid7(), row.account_id, EXCEPTION, str(row.row_id)),
+        *(row.row_id, None, detail),
+    )

@@ -1,0 +1,74 @@
+"""Seeing to it that an order's money is held, or that everybody knows it is not."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+
+from bank.payouts import names, orders
+from bank.payouts.orders import Payout
+from bank.payouts.states import Event, sources, target
+from bank.services import ACTOR, Services
+from bank.sql import PAYOUTS as SQL
+from ledger.database import Queries
+from ledger.outcomes import ReservationPlaced, Result
+from ledger.rejections import Code, Rejection
+from producers.commands import Answered
+
+_AT_ONCE: Final = 100
+_WAIT_S: Final = 10.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Placing:
+    """Goes on with orders whose gateway has not come back with an answer: it was killed, or left by
+    its reply. The reservation is asked for under the same key, so it is the same one."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def run(self) -> None:
+        for row in await self._services.pool.fetch(SQL.left, _AT_ONCE):
+            payout = orders.read(row)
+            answer = await self._services.commands.ask(
+                payout.reservation, actor=ACTOR, wait_s=_WAIT_S
+            )
+            if isinstance(answer, Answered):
+                await reserved(self._services.pool, payout, answer.outcome.result)
+                self._services.wake(names.SUBMIT)
+
+
+async def reserved(connection: Queries, payout: Payout, result: Result) -> None:
+    """Keep what became of the reservation. Where somebody else has kept another word meanwhile,
+    that one counts: a reservation too many is released (``Releasing``)."""
+    if _holds(result):
+        await connection.fetch(SQL.reserved, payout.payout_id)
+    elif isinstance(result, Rejection):
+        await not_reserved(connection, payout, f"{result.code.value}: {result.detail}")
+    else:
+        raise TypeError(f"{type(result).__name__} is no answer to a reservation")
+
+
+async def not_reserved(connection: Queries, payout: Payout, why: str) -> None:
+    """The order will not be carried out, and its key is free again."""
+    await step(connection, payout, Event.NOT_RESERVED, why)
+
+
+async def step(connection: Queries, payout: Payout, event: Event, reason: str) -> bool:
+    """Whether it could happen still."""
+    states = [state.value for state in sources(event)]
+    found = await connection.fetch(SQL.step, payout.payout_id, states, target(event).value, reason)
+    _log.info("payout.step", payout=str(payout.payout_id), event_=event.value, done=bool(found))
+    return bool(found)
+
+
+def _holds(result: Result) -> bool:
+    if isinstance(result, ReservationPlaced):
+        return True
+    return (
+        isinstance(result, Rejection)
+        and result.code is Code.DUPLICATE_RESERVATION
+        and result.same_payload is True
+    )

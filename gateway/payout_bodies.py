@@ -1,0 +1,70 @@
+"""What a caller may send about payouts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from gateway.bodies import Body
+from gateway.fields import LONGEST_ID, Amount, Currency, Description, WalletName
+from ledger.commands import RESERVATION_KEY_LENGTH
+
+#: Banks print these, and files carry them: no line breaks, nothing invisible.
+_PRINTED = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+
+PayoutKey = Annotated[
+    str,
+    StringConstraints(min_length=RESERVATION_KEY_LENGTH[0], max_length=RESERVATION_KEY_LENGTH[1]),
+]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"\S")]
+PayoutId = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID)]
+
+
+class NewPayee(Body):
+    name: Annotated[str, StringConstraints(min_length=1, max_length=70, pattern=_PRINTED)] = Field(
+        examples=["Thandi Nkosi"]
+    )
+    account_number: Annotated[str, StringConstraints(pattern=r"^[0-9]{4,20}$")] = Field(
+        examples=["62000000001"]
+    )
+    branch_code: Annotated[str, StringConstraints(pattern=r"^[0-9]{4,12}$")] = Field(
+        examples=["250655"]
+    )
+    beneficiary_id: (
+        Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_PRINTED)] | None
+    ) = Field(None, description="What the bank calls it; its account number is checked.")
+
+
+class NewPayout(Body):
+    wallet_id: WalletName | None = None
+    wallet_external_unique_id: WalletName | None = None
+    amount: Amount
+    currency: Currency | None = Field(None, description="Checked where given.")
+    external_unique_id: PayoutKey | None = Field(None, description="The idempotency key.")
+    bank_account_id: WalletName | None = Field(
+        None, description="Which bank account pays; may be left out where there is one alone."
+    )
+    beneficiary: NewPayee
+    their_reference: Annotated[str, StringConstraints(pattern=r"^[!-~]([ -~]{0,18}[!-~])?$")] = (
+        Field(description="What the payee's statement shows.", examples=["Invoice 42"])
+    )
+    description: Description | None = Field(None, description="For our own people.")
+
+
+class NewApproval(Body):
+    reason: Reason | None = None
+
+
+class NewReason(Body):
+    reason: Reason = Field(description="Why; kept for ever.")
+
+
+class NewPayoutExport(Body):
+    format: Literal["PAIN.001", "CSV"]
+    bank_account_id: WalletName | None = Field(
+        None, description="May be left out where there is one alone."
+    )
+    payout_ids: Annotated[list[PayoutId], Field(min_length=1, max_length=1000)] | None = Field(
+        None, description="These; left out: all that are AWAITING_BENEFICIARY."
+    )

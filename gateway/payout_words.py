@@ -1,0 +1,155 @@
+"""What people say to a payout: agreeing, refusing, ending it, going on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
+
+from pydantic import BaseModel
+
+from bank.payouts import names, orders, words
+from bank.payouts.approvals import Person
+from bank.payouts.orders import Payout
+from bank.payouts.words import Conflict, NotYours
+from bank.sql import LEADING
+from gateway.answers import OK
+from gateway.backend import Backend
+from gateway.bodies import validated
+from gateway.call import Call
+from gateway.operations import CHECKERS, MAKERS, Operation, Success
+from gateway.payout_bodies import NewApproval, NewReason
+from gateway.payout_documents import PayoutSchema
+from gateway.payout_orders import bank_of, person_of
+from gateway.payouts import ONE, TAG, named, written
+from gateway.problems import GatewayCode, Refusal
+from gateway.reading import read_document
+from gateway.response import Answer
+from ledger.database import Queries
+from ledger.keys import Scope
+
+_WITH_REASON: Final = {"reason": "the invoice was checked"}
+_PROBLEMS: Final = (
+    GatewayCode.PAYOUT_NOT_FOUND,
+    GatewayCode.PAYOUT_CONFLICT,
+    GatewayCode.SAME_OWNER,
+)
+
+Say = Callable[[Queries, Payout, Person, str], Awaitable[object]]
+SayWithout = Callable[[Queries, Payout, Person, str | None], Awaitable[object]]
+
+
+class _Word(NamedTuple):
+    path: str
+    access: frozenset[Scope]
+    summary: str
+    description: str
+
+
+_APPROVE: Final = _Word(
+    "approvals",
+    CHECKERS,
+    "Agree to a payout, or to giving it up",
+    "Neither whoever asked for it nor who agreed before, with whichever key. Where somebody says"
+    " that the bank will not pay it (`givingUp`), this agrees to that: the money is free again.",
+)
+_REFUSE: Final = _Word(
+    "refusals",
+    CHECKERS,
+    "Refuse a payout, or to give it up",
+    "Before the bank was asked this ends it. Where somebody says that the bank will not pay it,"
+    " this says that it may, and it goes on being waited for.",
+)
+_CANCEL: Final = _Word(
+    "cancellations",
+    MAKERS,
+    "End a payout, or say that the bank will not pay it",
+    "Before the bank was asked this ends it. Afterwards (`AWAITING_BANK`, `UNKNOWN`) its money"
+    " stays held until another person agrees that it was not paid and will not be.",
+)
+_RESUME: Final = _Word(
+    "resumptions",
+    MAKERS,
+    "Go on with a payout whose beneficiary the bank has by now",
+    "Only where it was not paid by hand: from here on the bank is asked for it.",
+)
+
+
+class PayoutWords:
+    """The routes below a payout."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def approve(self, call: Call) -> Answer:
+        body = validated(NewApproval, await read_document(call))
+        return await self._without(call, words.approve, body.reason)
+
+    async def resume(self, call: Call) -> Answer:
+        body = validated(NewApproval, await read_document(call))
+        return await self._without(call, words.resume, body.reason)
+
+    async def refuse(self, call: Call) -> Answer:
+        body = validated(NewReason, await read_document(call))
+        return await self._with(call, words.refuse, body.reason)
+
+    async def cancel(self, call: Call) -> Answer:
+        body = validated(NewReason, await read_document(call))
+        return await self._with(call, words.cancel, body.reason)
+
+    async def _with(self, call: Call, say: Say, reason: str) -> Answer:
+        return await self._said(
+            call, lambda bank, payout: say(bank, payout, person_of(call), reason)
+        )
+
+    async def _without(self, call: Call, say: SayWithout, reason: str | None) -> Answer:
+        return await self._said(
+            call, lambda bank, payout: say(bank, payout, person_of(call), reason)
+        )
+
+    async def _said(
+        self, call: Call, say: Callable[[Queries, Payout], Awaitable[object]]
+    ) -> Answer:
+        services = self._backend.services
+        bank = bank_of(services)
+        payout = await named(call, services)
+        try:
+            await say(bank, payout)
+        except NotYours as error:
+            raise Refusal(GatewayCode.SAME_OWNER, str(error)) from None
+        except Conflict as error:
+            raise Refusal(
+                GatewayCode.PAYOUT_CONFLICT,
+                str(error),
+                members={"payout": await written(services, await named(call, services))},
+            ) from None
+        for step in (names.SUBMIT, names.RELEASE):
+            await bank.fetch(LEADING.wake, step)
+        found = await orders.get(bank, payout.payout_id) or payout
+        return Answer(OK, await written(services, found))
+
+    def operations(self) -> list[Operation]:
+        return [
+            _operation(_APPROVE, self.approve, NewApproval),
+            _operation(_REFUSE, self.refuse, NewReason),
+            _operation(_CANCEL, self.cancel, NewReason),
+            _operation(_RESUME, self.resume, NewApproval),
+        ]
+
+
+def _operation(
+    word: _Word, answer: Callable[[Call], Awaitable[Answer]], body: type[BaseModel]
+) -> Operation:
+    return Operation(
+        method="POST",
+        path=f"{ONE}/{word.path}",
+        answer=answer,
+        access=word.access,
+        tag=TAG,
+        summary=word.summary,
+        description=word.description,
+        success={OK: Success("The payout as it stands now", PayoutSchema)},
+        problems=_PROBLEMS,
+        body=body,
+        example=_WITH_REASON,
+        stores=True,
+    )
