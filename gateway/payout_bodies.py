@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from gateway.bodies import Body
 from gateway.fields import LONGEST_ID, Amount, Currency, Description, WalletName
-from ledger.commands import RESERVATION_KEY_LENGTH
+from ledger.commands import DESCRIPTION_LENGTH, RESERVATION_KEY_LENGTH
 
 #: Banks print these, and files carry them: no line breaks, nothing invisible.
 _PRINTED = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
@@ -17,7 +17,9 @@ PayoutKey = Annotated[
     str,
     StringConstraints(min_length=RESERVATION_KEY_LENGTH[0], max_length=RESERVATION_KEY_LENGTH[1]),
 ]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"\S")]
+Reason = Annotated[
+    str, StringConstraints(min_length=1, max_length=DESCRIPTION_LENGTH, pattern=r"\S")
+]
 PayoutId = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID)]
 
 
