@@ -13,6 +13,8 @@ _CONNECT_TIMEOUT_S = 5
 #: Statements of a writer take milliseconds, and wait for a lock 5 s at most: after a longer silence
 #: the server is gone, or the way to it, without anybody having closed the connection.
 _STATEMENT_LIMIT_S = 10
+#: Above the server's own limit, as with the readers' pool.
+_COMPARISON_LIMIT_S = 620
 
 #: What a connection raises whose server is gone, or does not answer any more.
 UNREACHABLE = (
@@ -59,6 +61,18 @@ _UPLOADER_SETTINGS = {
 }
 
 _BANKER_SETTINGS = {**_UPLOADER_SETTINGS, "application_name": "sov-banker"}
+
+_COMPARER_SETTINGS = {
+    **_SHARED_SETTINGS,
+    "application_name": "sov-reconciler",
+    "idle_in_transaction_session_timeout": "60s",
+    "lock_timeout": "5s",
+    "statement_timeout": "10min",
+    "client_connection_check_interval": "2s",
+    "work_mem": "32MB",
+    "temp_buffers": "16MB",
+    "jit": "off",
+}
 
 _READER_SETTINGS = {
     **_SHARED_SETTINGS,
@@ -137,6 +151,19 @@ async def uploader_pool(dsn: str, *, size: int) -> asyncpg.Pool[Any]:
             server_settings=_UPLOADER_SETTINGS,
         ),
         _CONNECT_TIMEOUT_S * 2,
+    )
+
+
+async def connect_comparer(dsn: str) -> asyncpg.Connection[Any]:
+    """A connection for one long look at the books as they are at one moment, beside live traffic.
+
+    Whole tables are sorted and joined on it; what does not fit into ``work_mem`` goes to disk.
+    """
+    return await asyncpg.connect(
+        dsn,
+        timeout=_CONNECT_TIMEOUT_S,
+        command_timeout=_COMPARISON_LIMIT_S,
+        server_settings=_COMPARER_SETTINGS,
     )
 
 

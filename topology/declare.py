@@ -19,25 +19,32 @@ MAX_LENGTH: Final = 256
 MAX_LENGTH_BYTES: Final = 32 * 1024 * 1024
 
 
+#: More than anybody asks for: what does not fit is sent again when there is room.
+MOST_RECONCILIATIONS: Final = 1000
+MOST_RECONCILIATION_BYTES: Final = 1024 * 1024
+
+
 class DeclaredDifferently(Exception):
     """A queue of ours exists with other arguments: drain and delete it, then declare again."""
 
 
 async def declare(connection: AbstractConnection, layout: Layout) -> None:
-    """All queues of the layout and the events exchange. Raises ``DeclaredDifferently``."""
-    arguments = command_queue_arguments(broker_version(connection))
+    """All queues of the layout, the one of reconciliations and the events exchange. Raises
+    ``DeclaredDifferently``."""
+    version = broker_version(connection)
+    queues = {
+        names.command_queue(layout.number, partition): command_queue_arguments(version)
+        for partition in range(layout.partitions)
+    }
+    queues[names.RECONCILIATION_QUEUE] = reconciliation_queue_arguments(version)
     channel = await plain_channel(connection)
     try:
         await channel.declare_exchange(
             names.EVENTS_EXCHANGE, ExchangeType.TOPIC, durable=True, auto_delete=False
         )
-        for partition in range(layout.partitions):
+        for queue, arguments in queues.items():
             await channel.declare_queue(
-                names.command_queue(layout.number, partition),
-                durable=True,
-                exclusive=False,
-                auto_delete=False,
-                arguments=arguments,
+                queue, durable=True, exclusive=False, auto_delete=False, arguments=arguments
             )
     except ChannelPreconditionFailed as error:
         raise DeclaredDifferently(str(error)) from error
@@ -46,16 +53,24 @@ async def declare(connection: AbstractConnection, layout: Layout) -> None:
 
 
 def command_queue_arguments(version: tuple[int, ...]) -> dict[str, Any]:
+    return _quorum(version, MAX_LENGTH, MAX_LENGTH_BYTES)
+
+
+def reconciliation_queue_arguments(version: tuple[int, ...]) -> dict[str, Any]:
+    return _quorum(version, MOST_RECONCILIATIONS, MOST_RECONCILIATION_BYTES)
+
+
+def _quorum(version: tuple[int, ...], length: int, length_bytes: int) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         # Confirmed means written and fsynced on a quorum; classic queues promise less.
         "x-queue-type": "quorum",
         "x-quorum-initial-group-size": 3,
         "x-queue-leader-locator": "balanced",
-        # One consumer at a time, so that a partition is a lane.
+        # One consumer at a time: a partition is a lane, and one comparison at once is enough.
         "x-single-active-consumer": True,
         "x-overflow": "reject-publish",
-        "x-max-length": MAX_LENGTH,
-        "x-max-length-bytes": MAX_LENGTH_BYTES,
+        "x-max-length": length,
+        "x-max-length-bytes": length_bytes,
     }
     if version >= (4, 0):
         # 4.x drops a message after 20 returns, restarts of its consumer included. We find poison

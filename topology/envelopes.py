@@ -1,4 +1,5 @@
-"""What travels: many commands per message to a partition, many outcomes per message back.
+"""What travels: many commands per message to a partition, many outcomes per message back; and one
+reconciliation per message, which only names what is to be compared.
 
 msgpack arrays, versioned. A reader that meets another version refuses the message; both sides of a
 rolling upgrade therefore have to understand the older one until the queues are drained.
@@ -43,9 +44,17 @@ class OutcomeMessage(
     outcomes: tuple[Outcome, ...]
 
 
+class ReconciliationMessage(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True, gc=False
+):
+    version: Literal[1]
+    reconciliation_id: Annotated[str, Meta(min_length=1, max_length=100)]
+
+
 _encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
 _commands = msgspec.msgpack.Decoder(CommandMessage)
 _outcomes = msgspec.msgpack.Decoder(OutcomeMessage)
+_reconciliations = msgspec.msgpack.Decoder(ReconciliationMessage)
 
 
 def encode_submission(submission: Submission) -> bytes:
@@ -79,3 +88,15 @@ def decode_outcomes(body: bytes) -> Sequence[Outcome]:
         return _outcomes.decode(body).outcomes
     except (msgspec.DecodeError, RecursionError) as error:
         raise Malformed(f"not an outcome message: {error}") from error
+
+
+def encode_reconciliation(reconciliation_id: str) -> bytes:
+    return _encoder.encode(ReconciliationMessage(_VERSION, reconciliation_id))
+
+
+def decode_reconciliation(body: bytes) -> str:
+    """The id of what is to be compared. Raises ``Malformed``."""
+    try:
+        return _reconciliations.decode(body).reconciliation_id
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Malformed(f"not a reconciliation message: {error}") from error

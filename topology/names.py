@@ -6,6 +6,8 @@ import secrets
 from typing import Final
 
 EVENTS_EXCHANGE: Final = "sov.events"
+#: Of its own: a comparison takes minutes, and no payment may ever stand behind it.
+RECONCILIATION_QUEUE: Final = "reconciliations"
 
 
 def command_queue(layout: int, partition: int) -> str:

@@ -127,6 +127,13 @@ class Settings(BaseSettings):
         0, description="how many days beyond today are asked for too: a simulator has its own clock"
     )
 
+    reconcile_daily_at: Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$")] = (
+        Field(
+            "06:00",
+            description="when the bank's last day is reconciled, by the bank's clock; empty: never",
+        )
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="lowest level that is logged"
     )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from bank.sql.reconciling import COMPARISONS as COMPARISONS
+from bank.sql.reconciling import RECONCILIATIONS as RECONCILIATIONS
+from bank.sql.reconciling import TIE_OUTS as TIE_OUTS
 from ledger.sql.statements import Statements
 
 

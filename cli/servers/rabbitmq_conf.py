@@ -25,11 +25,16 @@ class Permissions:
 
 
 # A gateway publishes commands through the default exchange and owns nothing but its reply queues;
-# whether a command queue is there it learns by passive declares, which need no permission.
+# whether a command queue is there it learns by passive declares, which need no permission. The
+# process that reconciles is the same user: it reads the queue of what is to be compared as well.
 # A consumer works the command queues and answers through the default exchange.
 PERMISSIONS: Mapping[str, Permissions] = {
     ADMIN: Permissions(".*", ".*", ".*"),
-    GATEWAY: Permissions(r"^replies\..*$", r"^(amq\.default|replies\..*)$", r"^replies\..*$"),
+    GATEWAY: Permissions(
+        r"^replies\..*$",
+        r"^(amq\.default|replies\..*)$",
+        r"^(replies\..*|reconciliations)$",
+    ),
     CONSUMER: Permissions(
         r"^(commands|sov)\..*$", r"^(amq\.default|(commands|sov)\..*)$", r"^(commands|sov)\..*$"
     ),

@@ -43,3 +43,5 @@ GRANT INSERT, UPDATE ON sov.bank_accounts, sov.bank_rows, sov.bank_exceptions, s
 GRANT INSERT ON sov.bank_verdicts TO sov_banker;
 GRANT INSERT, UPDATE ON sov.payouts TO sov_banker;
 GRANT INSERT ON sov.payout_words, sov.payout_exports TO sov_banker;
+GRANT INSERT, UPDATE ON sov.reconciliations TO sov_banker;
+GRANT INSERT, DELETE ON sov.reconciliation_uploads, sov.reconciliation_differences TO sov_banker;

@@ -37,6 +37,8 @@ async def owner(database: Database) -> AsyncIterator[asyncpg.Connection[Any]]:
 
 async def test_every_statement_can_be_prepared(owner: asyncpg.Connection[Any]) -> None:
     assert len(STATEMENTS) > 50
+    # What is compared is staged in temporary tables, which the others ask.
+    await owner.execute(STATEMENTS.pop("COMPARISONS.staging")[0])
     for name, (text, record, field) in STATEMENTS.items():
         try:
             await owner.prepare(text)

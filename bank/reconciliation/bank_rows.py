@@ -1,0 +1,167 @@
+"""What a row of the bank and a movement of its control wallet come to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from bank.investec.records import SAST, bank_day
+from bank.reconciliation.requests import Order
+
+
+class Finding(StrEnum):
+    """Kinds of differences with the bank."""
+
+    MISSING_HERE = "MISSING_HERE"
+    MISSING_THERE = "MISSING_THERE"
+    AMOUNT = "AMOUNT"
+    WALLET = "WALLET"
+    BALANCE = "BALANCE"
+
+
+class Days(NamedTuple):
+    """A period in the bank's days: a row counts from the beginning of its day on."""
+
+    first: date
+    stop: date
+    """The first one that is not in it."""
+
+
+def days_of(order: Order) -> Days:
+    return Days(_first_day(order.period_from), _first_day(order.period_to))
+
+
+def _first_day(moment: datetime) -> date:
+    """The first day that begins at the moment or later."""
+    day = bank_day(moment)
+    begins = datetime.combine(day, time(), SAST)
+    return day if begins >= moment else date.fromordinal(day.toordinal() + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A row and what moved for it, amounts as the bank sees them; or one of them alone."""
+
+    row_id: UUID | None
+    posting_date: date | None
+    posted_order: int | None
+    description: str
+    held: bool
+    vanished: datetime | None
+    retracted: datetime | None
+    decided: datetime | None
+    wallet_id: UUID | None
+    problem: str | None
+    row_minor: int
+    transfer_id: UUID | None
+    key: str | None
+    created: datetime | None
+    other_wallet_id: UUID | None
+    booking_minor: int | None
+    """What its booking moved."""
+    moved_minor: int
+    """The same with what took it back, up to now."""
+    posted_minor: int
+    """What the bank shows of it by the moment."""
+    booked_minor: int
+    """What the books had of it by the moment."""
+
+    @property
+    def in_transit_minor(self) -> int:
+        """What the books have more than the bank by the moment."""
+        return self.booked_minor - self.posted_minor
+
+    @property
+    def is_ours_alone(self) -> bool:
+        return self.row_id is None
+
+
+def pair_of(row: Mapping[str, Any]) -> Pair:
+    return Pair(
+        row_id=row["row_id"],
+        posting_date=row["posting_date"],
+        posted_order=row["posted_order"],
+        description=row["description"] or row["movement_description"] or "",
+        held=bool(row["held"]),
+        vanished=row["vanished"],
+        retracted=row["retracted"],
+        decided=row["decided"],
+        wallet_id=row["wallet_id"],
+        problem=row["problem"],
+        row_minor=row["minor"] or 0,
+        transfer_id=row["transfer_id"],
+        key=row["booking_key"] or row["transfer_key"],
+        created=row["created"],
+        other_wallet_id=row["other_wallet_id"],
+        booking_minor=row["booking_minor"],
+        moved_minor=row["moved_minor"] or 0,
+        posted_minor=row["posted_minor"],
+        booked_minor=row["booked_minor"],
+    )
+
+
+def findings(pair: Pair) -> list[Finding]:
+    """What is wrong with it by now, if it mattered by the moment. What is on its way is not."""
+    if pair.is_ours_alone:
+        return [Finding.MISSING_THERE] if pair.booked_minor else []
+    if pair.vanished is not None:
+        # Either it was booked and not taken back, or nothing of it is anywhere.
+        return [Finding.MISSING_THERE] if pair.booked_minor and pair.moved_minor else []
+    if not pair.posted_minor and not pair.booked_minor:
+        return []
+    if pair.booking_minor is None:
+        return [Finding.MISSING_HERE]
+    found = []
+    if pair.other_wallet_id != pair.wallet_id:
+        found.append(Finding.WALLET)
+    if pair.moved_minor != pair.row_minor:
+        found.append(Finding.AMOUNT)
+    return found
+
+
+def why_in_transit(pair: Pair) -> str:
+    """For a person: what the row waits for, or what came of it since."""
+    if pair.vanished is not None:
+        return "the bank does not show it any more; its booking has still to be taken back"
+    if pair.created is not None and pair.posted_minor:
+        return f"booked later, at {pair.created.isoformat(timespec='seconds')}"
+    if pair.posted_minor == 0:
+        return "booked before the day on which the bank posts it"
+    if pair.held:
+        return "held: it may be another row under a new guise"
+    if pair.decided is None:
+        return "nobody has decided yet whose it is"
+    return pair.problem or "decided, and not booked yet"
+
+
+_TO_DO: Final[Mapping[Finding, str]] = {
+    Finding.MISSING_HERE: "The bank has posted it, and it is in no wallet. See ./sov bank"
+    " exceptions for the row; without one, the bank process has not come to it: ./sov status.",
+    Finding.AMOUNT: "Row and booking do not have the same amount. The row is what the bank says:"
+    " take the difference back, or post it, between its wallet and the control wallet.",
+    Finding.WALLET: "It was booked on another wallet than was decided. Find out who did that, and"
+    " transfer it from the one to the other.",
+    Finding.BALANCE: "The balance that the bank shows is not what its rows add up to: rows are"
+    " missing, or were counted that the bank has taken back. Fetch the statement again over these"
+    " days (./sov bank fetch) and resolve the exceptions.",
+}
+_VANISHED_TO_DO: Final = (
+    "The bank does not show the row any more, and its booking still stands. Resolve the exception:"
+    " take the booking back, or say why it stays."
+)
+_OURS_ALONE_TO_DO: Final = (
+    "It moved on the bank's control wallet, and no row of the bank stands behind it. Nothing but"
+    " the bank process should move there: find out who did, and reverse it (POST"
+    " /v1/transfers/{transferId}/reversals), unless a statement is still to come that has it."
+)
+
+
+def to_do(finding: Finding, pair: Pair | None) -> str:
+    """For a person: the next step."""
+    if finding is Finding.MISSING_THERE and pair is not None:
+        return _OURS_ALONE_TO_DO if pair.is_ours_alone else _VANISHED_TO_DO
+    return _TO_DO[finding]

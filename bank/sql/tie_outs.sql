@@ -1,0 +1,125 @@
+-- The tie-out with the bank, asked in one REPEATABLE READ snapshot. A row of the bank counts from the
+-- beginning of its posting date (the bank's day) on; a movement of ours from its decision on.
+
+-- name: followed
+-- Whether an account was followed by this moment's day.
+-- $1 date day
+SELECT EXISTS (SELECT FROM bank_accounts WHERE followed_from <= $1::date)
+
+-- name: accounts
+-- The accounts that are followed, each with whether all its rows until then have been fetched.
+-- $1 text account id or null for all, $2 timestamptz moment, $3 date first day behind it
+SELECT a.account_id, a.currency, a.control_wallet, a.suspense_wallet, a.charges_wallet,
+       a.followed_from, a.opening_minor, a.fetched, w.external_unique_id AS control_name,
+       coalesce(a.fetched >= $2::timestamptz, a.fetched_to >= $3::date - 1, false) AS complete
+  FROM bank_accounts a
+  JOIN wallets w ON w.wallet_id = a.control_wallet
+ WHERE ($1::text IS NULL OR a.account_id = $1::text) AND a.followed_from < $3::date
+ ORDER BY a.account_id
+
+-- name: rows
+-- What the bank shows: how many rows, what they add up to, and those that the bank itself booked.
+-- $1 text account id, $2 date first day that is not counted, $3 date first day of the period
+SELECT count(*) AS rows,
+       coalesce(sum(CASE WHEN credit THEN amount_minor ELSE -amount_minor END), 0)::bigint AS minor,
+       count(*) FILTER (WHERE posting_date >= $3::date) AS period_rows,
+       count(*) FILTER (WHERE purpose = 'BANK_CHARGE' AND posting_date >= $3::date) AS charges,
+       coalesce(sum(CASE WHEN credit THEN amount_minor ELSE -amount_minor END)
+                FILTER (WHERE purpose = 'BANK_CHARGE' AND posting_date >= $3::date), 0)::bigint
+           AS charges_minor
+  FROM bank_rows
+ WHERE account_id = $1::text AND vanished IS NULL AND posting_date < $2::date
+
+-- name: last_row
+-- The last row that says a balance.
+-- $1 text account id, $2 date first day that is not counted
+SELECT row_id, posting_date, posted_order, running_minor
+  FROM bank_rows
+ WHERE account_id = $1::text AND vanished IS NULL AND posting_date < $2::date
+   AND running_minor IS NOT NULL
+ ORDER BY posting_date DESC, posted_order DESC, row_id DESC
+ LIMIT 1
+
+-- name: charges
+-- What the bank booked by itself in the period.
+-- $1 text account id, $2 date first day, $3 date first day that is not counted, $4 integer limit
+SELECT row_id, posting_date, posted_order, credit, amount_minor, description, transaction_type
+  FROM bank_rows
+ WHERE account_id = $1::text AND vanished IS NULL AND purpose = 'BANK_CHARGE'
+   AND posting_date >= $2::date AND posting_date < $3::date
+ ORDER BY posting_date, posted_order, row_id
+ LIMIT $4::integer
+
+-- name: pairs
+-- Rows and movements of the control wallet that do not say the same by the moment. A booking is known
+-- by its key, which was kept with the row before anything was sent; what took a booking back belongs
+-- to its row too. Amounts as the bank sees them: what comes in is positive.
+-- $1 text account id, $2 uuid control wallet, $3 timestamptz moment, $4 date first day that is not
+-- counted
+WITH shown AS (
+    SELECT row_id, posting_date, posted_order, description, held, vanished, retracted, wallet_id,
+           purpose, transfer_key, problem, decided,
+           CASE WHEN credit THEN amount_minor ELSE -amount_minor END AS minor,
+           CASE WHEN vanished IS NOT NULL OR posting_date >= $4::date THEN 0
+                WHEN credit THEN amount_minor ELSE -amount_minor END AS posted_minor
+      FROM bank_rows
+     WHERE account_id = $1::text
+), moved AS (
+    SELECT e.transfer_id, -e.amount_minor AS minor, e.created, t.external_unique_id AS key,
+           t.description,
+           CASE WHEN t.from_wallet_id = $2::uuid THEN t.to_wallet_id ELSE t.from_wallet_id END
+               AS other_wallet_id,
+           coalesce(o.external_unique_id, b.transfer_key, t.external_unique_id) AS booking_key
+      FROM entries e
+      JOIN transfers t USING (transfer_id)
+      LEFT JOIN transfers o ON o.transfer_id = t.reversal_of
+      LEFT JOIN bank_actions a
+        ON a.kind = 'RETRACT' AND t.external_unique_id = 'bank-action:' || a.action_id
+      LEFT JOIN bank_rows b ON b.row_id = a.row_id
+     WHERE e.wallet_id = $2::uuid
+), booked AS (
+    SELECT booking_key,
+           coalesce(sum(minor) FILTER (WHERE created < $3::timestamptz), 0)::bigint AS booked_minor,
+           sum(minor)::bigint AS minor, min(created) AS created,
+           min(transfer_id::text) FILTER (WHERE key = booking_key) AS transfer_id,
+           min(other_wallet_id::text) FILTER (WHERE key = booking_key) AS other_wallet_id,
+           min(minor) FILTER (WHERE key = booking_key) AS booking_minor,
+           min(description) AS description
+      FROM moved GROUP BY booking_key
+)
+SELECT s.row_id, s.posting_date, s.posted_order, s.description, s.held, s.vanished, s.retracted,
+       s.wallet_id, s.purpose, s.transfer_key, s.problem, s.decided, s.minor,
+       coalesce(s.posted_minor, 0) AS posted_minor, b.booking_key,
+       coalesce(b.booked_minor, 0) AS booked_minor, b.minor AS moved_minor, b.created,
+       b.transfer_id::uuid, b.other_wallet_id::uuid, b.booking_minor,
+       b.description AS movement_description
+  FROM shown s
+  FULL JOIN booked b ON b.booking_key = s.transfer_key
+ WHERE s.row_id IS NULL OR b.booking_key IS NULL OR s.posted_minor <> b.booked_minor
+    OR b.booking_minor IS DISTINCT FROM s.minor
+    OR b.other_wallet_id::uuid IS DISTINCT FROM s.wallet_id
+
+-- name: control
+-- What the bank owes us by the moment, by the books.
+-- $1 uuid control wallet, $2 timestamptz moment
+SELECT count(*) AS entries, -coalesce(sum(amount_minor), 0)::bigint AS minor
+  FROM entries WHERE wallet_id = $1::uuid AND created < $2::timestamptz
+
+-- name: balances
+-- Balances by the moment: wallets in one sum, SYSTEM wallets and those given each by itself.
+-- $1 timestamptz moment, $2 uuid[] wallets to be named, $3 text[] currencies
+SELECT b.currency, b.wallet_id, min(b.external_unique_id) AS name, min(b.type) AS type,
+       count(*) AS wallets, sum(b.minor)::numeric AS minor
+  FROM (SELECT w.currency, w.external_unique_id, w.type,
+               CASE WHEN w.type = 'SYSTEM' OR w.wallet_id = ANY ($2::uuid[])
+                    THEN w.wallet_id END AS wallet_id,
+               CASE WHEN w.last_entry IS NULL OR w.last_entry < $1::timestamptz
+                    THEN w.balance_minor
+                    ELSE coalesce((SELECT e.balance_minor FROM entries e
+                                    WHERE e.wallet_id = w.wallet_id
+                                      AND e.created < $1::timestamptz
+                                    ORDER BY e.sequence DESC LIMIT 1), 0) END AS minor
+          FROM wallets w
+         WHERE w.currency = ANY ($3::text[])) b
+ GROUP BY b.currency, b.wallet_id
+ ORDER BY b.currency, min(b.type), min(b.external_unique_id)
