@@ -14,6 +14,7 @@ import structlog
 from pydantic import SecretStr
 
 from bank.accounts import Accounts
+from bank.acting import Acting, Returns
 from bank.booking import Booking
 from bank.claims import Claimant
 from bank.deciding import Deciding
@@ -150,11 +151,12 @@ class Bank:
 
 def steps(services: Services) -> Sequence[Step]:
     """Everything the process does, each part by its own name, by which it can be woken."""
-    claimants: list[Claimant] = [PayoutRows()]
+    claimants: list[Claimant] = [PayoutRows(), Returns()]
     found = [
         Step("accounts", _ACCOUNTS_EVERY_S, Accounts(services).run),
         Step("matching", _LOOK_EVERY_S, Deciding(services, claimants).run),
         Step("booking", _LOOK_EVERY_S, Booking(services, claimants).run),
+        Step("actions", _LOOK_EVERY_S, Acting(services).run),
         *payouts.steps(services),
     ]
     if services.bank is not None:

@@ -95,6 +95,39 @@ class Deposits(Statements):
     book: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Actions(Statements):
+    suspense: str
+    expected: str
+    lock_row: str
+    lately: str
+    ask: str
+    action: str
+    lock_action: str
+    actions: str
+    verdicts: str
+    say: str
+    step: str
+    approved: str
+    send_until: str
+    release: str
+    retract: str
+    awaited_return: str
+    exceptions: str
+    lock_exception: str
+    resolve: str
+    drop_remake: str
+    add_alias: str
+    end_alias: str
+    aliases: str
+    expect: str
+    end_expected: str
+    expectations: str
+    rows: str
+    wallet: str
+
+
+ACTIONS = Actions.load(__name__, "actions")
 DEPOSITS = Deposits.load(__name__, "deposits")
 LEADING = Leading.load(__name__, "leading")
 PAYOUTS = Payouts.load(__name__, "payouts")

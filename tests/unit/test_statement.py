@@ -2,152 +2,217 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import count
+from typing import Any
 from uuid import UUID
 
 import hypothesis
 from hypothesis import strategies
 
-from bank.investec.records import Direction, Row, RowStatus
-from bank.statement import Known, compare, content_of, gaps, key_of
+from bank.investec.records import Direction, Row, Rows, RowStatus
+from bank.lines import API, Fetched, Line, settled
+from bank.statement import Known, compare, gaps
 
 DAY = date(2026, 11, 2)
+WEEK = (DAY - timedelta(days=7), DAY + timedelta(days=7))
 
 
-def row(order: int, amount: str = "10", description: str = "rent", **more: object) -> Row:
-    plain = Row(
-        account_id="1",
-        direction=Direction.CREDIT,
-        status=RowStatus.POSTED,
-        amount=Decimal(amount),
-        description=description,
-        transaction_type=None,
-        posted_order=order,
-        posting_date=DAY,
-        value_date=DAY,
-        transaction_date=DAY,
-        running_balance=Decimal(amount) * order,
-        uuid="",
-    )
-    return replace(plain, **more)  # type: ignore[arg-type]
+def line(order: int | None, cents: int = 10, description: str = "rent", **more: Any) -> Line:
+    plain = Line(DAY, order, True, cents, description, None, DAY, DAY, cents * (order or 0))
+    return replace(plain, **more)
 
 
-def known(*rows: Row) -> list[Known]:
-    return [
-        Known(UUID(int=n), key_of(each), content_of(each), each.running_balance)
-        for n, each in enumerate(rows)
-    ]
+def known(*lines: Line, source: str = API) -> list[Known]:
+    return [Known(UUID(int=n), each, source) for n, each in enumerate(lines)]
+
+
+def fetched(*lines: Line, source: str = API, whole: bool = True) -> Fetched:
+    return Fetched(source, *WEEK, lines, (), whole)
 
 
 def test_the_first_time_everything_is_new() -> None:
-    assert compare([], [row(1), row(2)]).new == [row(1), row(2)]
+    assert compare([], fetched(line(1), line(2))).new == [line(1), line(2)]
 
 
 def test_the_second_time_nothing_is() -> None:
-    changes = compare(known(row(1), row(2)), [row(2), row(1)])
+    changes = compare(known(line(1), line(2)), fetched(line(2), line(1)))
     assert (len(changes.same), changes.new, changes.vanished) == (2, [], [])
 
 
 def test_equal_rows_of_one_day_are_both_real() -> None:
-    changes = compare(known(row(1)), [row(1), row(2)])
-    assert changes.new == [row(2)]
-    assert compare(known(row(1), row(2)), [row(1), row(2), row(3)]).new == [row(3)]
-
-
-def test_rows_that_are_not_settled_wait() -> None:
-    assert compare([], [row(0), row(1, status=RowStatus.PENDING)]).new == []
+    assert compare(known(line(1)), fetched(line(1), line(2))).new == [line(2)]
+    changes = compare(known(line(1), line(2)), fetched(line(1), line(2), line(3)))
+    assert changes.new == [line(3)]
 
 
 def test_another_number_is_the_same_row() -> None:
-    moved = row(9, running_balance=row(1).running_balance)
-    changes = compare(known(row(1), row(2)), [row(2), moved])
-    assert [pair.row for pair in changes.moved] == [moved]
+    moved = line(9, running_minor=line(1).running_minor)
+    changes = compare(known(line(1), line(2)), fetched(line(2), moved))
+    assert [pair.line for pair in changes.same if pair.has_moved] == [moved]
     assert (changes.new, changes.vanished) == ([], [])
 
 
 def test_another_number_and_another_balance_are_the_same_row() -> None:
-    changes = compare(known(row(1), row(2)), [row(2), row(9)])
-    assert [pair.row for pair in changes.moved] == [row(9)]
+    changes = compare(known(line(1), line(2)), fetched(line(2), line(9)))
+    assert [pair.line for pair in changes.same if pair.has_moved] == [line(9)]
     assert changes.new == []
 
 
-def test_other_content_under_the_same_number_is_no_new_row() -> None:
-    changes = compare(known(row(1)), [row(1, "99", "other")])
-    assert [pair.row.amount for pair in changes.changed] == [Decimal(99)]
-    assert changes.new == []
+def test_another_day_is_the_same_row() -> None:
+    moved = line(9, posting_date=DAY + timedelta(days=1))
+    changes = compare(known(line(1)), fetched(moved))
+    assert [pair.line for pair in changes.same if pair.has_moved] == [moved]
+
+
+def test_other_words_in_the_same_place_are_the_same_row() -> None:
+    changes = compare(known(line(1)), fetched(line(1, description="other")))
+    (pair,) = changes.same
+    assert pair.reads_otherwise
+    assert not pair.has_moved
+
+
+def test_another_amount_under_the_same_number_is_no_new_row() -> None:
+    changes = compare(known(line(1)), fetched(line(1, 99)))
+    assert [each.line.amount_minor for each in changes.held] == [99]
+    assert [each.line.amount_minor for each in changes.vanished] == [10]
+    assert (changes.new, changes.same) == ([], [])
 
 
 def test_a_row_that_vanishes_is_told() -> None:
-    first, second = known(row(1), row(2))
-    assert compare([first, second], [row(1)]).vanished == [second]
+    first, second = known(line(1), line(2))
+    assert compare([first, second], fetched(line(1))).vanished == [second]
+
+
+def test_a_row_has_not_vanished_where_it_was_not_looked_for() -> None:
+    early = line(1, transaction_date=WEEK[0] - timedelta(days=1))
+    changes = compare(known(early, line(2)), fetched(line(2)))
+    assert [each.line for each in changes.unseen] == [early]
+    edge = line(3, posting_date=WEEK[1])
+    assert compare(known(edge), fetched(whole=False)).vanished == []
 
 
 def test_a_row_that_comes_back_is_no_new_one() -> None:
-    (gone,) = known(row(1))
-    changes = compare([replace(gone, vanished=True)], [row(7)])
-    assert [pair.known.row_id for pair in changes.moved] == [gone.row_id]
+    (gone,) = known(line(1))
+    changes = compare([replace(gone, vanished=True)], fetched(line(7)))
+    assert [pair.known.row_id for pair in changes.same] == [gone.row_id]
     assert changes.new == []
 
 
 def test_a_remake_of_one_that_vanished_waits_for_a_person() -> None:
     """The number and the words have changed; only the amount is the same."""
-    changes = compare(known(row(1)), [row(7, description="RENT MAY"), row(8, "11")])
-    assert changes.held == [row(7, description="RENT MAY")]
-    assert changes.new == [row(8, "11")]
+    remade = line(7, description="RENT MAY")
+    changes = compare(known(line(1)), fetched(remade, line(8, 11)))
+    assert [each.line for each in changes.held] == [remade]
+    assert changes.new == [line(8, 11)]
+
+
+def test_what_was_known_on_a_day_long_past_waits_for_a_person() -> None:
+    old = known(line(1, posting_date=DAY - timedelta(days=60)))
+    changes = compare([], fetched(line(7)), old)
+    assert [each.line for each in changes.held] == [line(7)]
+    other = line(8, transaction_date=DAY - timedelta(days=1))
+    assert compare([], fetched(other), old).new == [other]
+
+
+def test_another_source_has_its_own_words_and_numbers() -> None:
+    told = known(line(1, description="RENT, MRS NAIDOO, FLAT 4, MAY"), line(2))
+    file = line(None, description="rent naidoo", value_date=None, transaction_date=None)
+    changes = compare(told, fetched(file, file, file, source="CSV"))
+    assert (len(changes.same), changes.new, changes.vanished) == (2, [file], [])
+
+
+def test_rows_that_are_not_settled_wait() -> None:
+    found = settled(
+        Rows((row(0), row(1, status=RowStatus.PENDING), row(2), row(3, amount="0.001"), row(2))),
+        *WEEK,
+        2,
+    )
+    assert [each.posted_order for each in found.lines] == [2]
+    assert [each.problem for each in found.unread] == [
+        "its amount is none that can be moved",
+        "its number is another row's too",
+    ]
+
+
+def row(order: int, amount: str = "10", status: RowStatus = RowStatus.POSTED) -> Row:
+    return Row(
+        account_id="1",
+        direction=Direction.CREDIT,
+        status=status,
+        amount=Decimal(amount),
+        description="rent",
+        transaction_type=None,
+        posted_order=order,
+        posting_date=DAY,
+        value_date=DAY,
+        transaction_date=DAY,
+        running_balance=None,
+        uuid="",
+    )
 
 
 def test_the_chain_of_balances() -> None:
-    whole = [row(1), row(2), row(3)]
+    whole = known(line(1), line(2), line(3))
     assert gaps(whole) == []
     (gap,) = gaps([whole[0], whole[2]])
-    assert (gap.before.posted_order, gap.after.posted_order, gap.difference) == (1, 3, Decimal(10))
-    assert gaps([*whole, row(4, "5", direction=Direction.DEBIT, running_balance=Decimal(25))]) == []
+    assert (gap.before, gap.after) == (whole[0].row_id, whole[2].row_id)
+    assert gap.difference_minor == 10
+    spent = line(4, 5, credit=False, running_minor=25)
+    assert gaps(known(line(1), line(2), line(3), spent)) == []
 
 
 @hypothesis.given(strategies.data())
 def test_however_the_bank_plays_no_deposit_is_new_twice(data: strategies.DataObject) -> None:
-    """Deposits come, are renumbered, vanish and come back; the sum of what was ever new is never
-    more than what came in."""
+    """Deposits come, are renumbered, vanish and come back; what was ever new is never more than
+    what came in."""
     orders = count(1)
-    shown: list[Row] = []
-    hidden: list[Row] = []
+    shown: list[Line] = []
+    hidden: list[Line] = []
     stored: list[Known] = []
     came = booked = 0
     for _ in range(data.draw(strategies.integers(1, 6))):
         for _ in range(data.draw(strategies.integers(0, 3))):
-            amount = data.draw(strategies.sampled_from(("10", "20")))
-            shown.append(row(next(orders), amount, posting_date=DAY + timedelta(days=came % 2)))
+            cents = data.draw(strategies.sampled_from((10, 20)))
+            shown.append(line(next(orders), cents, posting_date=DAY + timedelta(days=came % 2)))
             came += 1
         for place in data.draw(strategies.sets(strategies.integers(0, 9))):
-            if place >= len(shown):
-                continue
-            match data.draw(strategies.sampled_from(("renumber", "hide", "reword"))):
-                case "renumber":
-                    shown[place] = replace(shown[place], posted_order=next(orders))
-                case "hide":
-                    hidden.append(shown.pop(place))
-                case _:
-                    shown[place] = replace(shown[place], description="other")
+            if place < len(shown):
+                _play(data, shown, hidden, place, next(orders))
         if hidden and data.draw(strategies.booleans()):
             shown.append(hidden.pop())
-        changes = compare(stored, data.draw(strategies.permutations(shown)))
+        changes = compare(stored, fetched(*data.draw(strategies.permutations(shown))))
+        _every_line_and_row_is_in_one_place(stored, shown, changes)
         booked += len(changes.new)
-        pairs = {pair.known.row_id: pair.row for pair in (*changes.moved, *changes.changed)}
+        at = {pair.known.row_id: pair.line for pair in changes.same}
+        gone = {each.row_id for each in changes.vanished}
         stored = [
-            replace(
-                each, key=key_of(at), content=content_of(at), running_balance=at.running_balance
-            )
-            if (at := pairs.get(each.row_id))
-            else each
+            replace(each, line=at.get(each.row_id, each.line), vanished=each.row_id in gone)
             for each in stored
         ]
-        stored += known_from(len(stored), changes.new)
+        added = [*changes.new, *(each.line for each in changes.held)]
+        stored += [Known(UUID(int=len(stored) + n), each, API) for n, each in enumerate(added)]
         assert booked <= came
-    assert len(stored) == booked
 
 
-def known_from(first: int, rows: list[Row]) -> list[Known]:
-    return [replace(each, row_id=UUID(int=first + n)) for n, each in enumerate(known(*rows))]
+def _play(
+    data: strategies.DataObject, shown: list[Line], hidden: list[Line], place: int, order: int
+) -> None:
+    match data.draw(strategies.sampled_from(("renumber", "hide", "reword"))):
+        case "renumber":
+            shown[place] = replace(shown[place], posted_order=order)
+        case "hide":
+            hidden.append(shown.pop(place))
+        case _:
+            shown[place] = replace(shown[place], description="other")
+
+
+def _every_line_and_row_is_in_one_place(
+    stored: Sequence[Known], shown: Sequence[Line], changes: Any
+) -> None:
+    lines = len(changes.same) + len(changes.new) + len(changes.held)
+    rows = len(changes.same) + len(changes.vanished) + len(changes.unseen)
+    assert (lines, rows) == (len(shown), len(stored))

@@ -1,0 +1,175 @@
+"""Carrying out what was asked for and approved: each action's transfers once, all of them or none.
+
+Until when its command may be decided is kept before it is sent. Nobody begins another action about
+the row before that time is over: so a process that was frozen with this one in its hands, and goes
+on, sends a command that can only come too late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+
+from bank.actions import Kind, Share, shares_of
+from bank.claims import Claim, Wait
+from bank.matching import references
+from bank.services import Services
+from bank.sql import ACTIONS as SQL
+from bank.sql import DEPOSITS
+from bank.stored import Purpose, StoredRow
+from ledger.commands import DESCRIPTION_LENGTH, PostTransfer, PostTransferGroup, WalletRef
+from ledger.money import exponent_of, format_minor
+from ledger.outcomes import TransferGroupPosted
+from ledger.rejections import Code, Rejection
+from producers.commands import Answered
+from topology.command_ids import whole_milliseconds
+from topology.errors import Unavailable
+
+_AT_ONCE: Final = 100
+_WAIT_S: Final = 20.0
+_FIRST: Final = UUID(int=0)
+_PASSING: Final = frozenset({Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED})
+
+_log = structlog.get_logger(__name__)
+
+
+class Acting:
+    """The step that carries actions out."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def run(self) -> None:
+        after, waiting = _FIRST, 0
+        while found := await self._services.pool.fetch(SQL.approved, after, _AT_ONCE):
+            for action in found:
+                try:
+                    await self._carry_out(action)
+                except Unavailable as error:
+                    _log.warning(
+                        "bank.action_waits", action=str(action["action_id"]), why=str(error)
+                    )
+                    waiting += 1
+            after = found[-1]["action_id"]
+        if waiting:
+            raise Unavailable(f"{waiting} actions wait for the ledger")
+
+    async def _carry_out(self, action: Mapping[str, Any]) -> None:
+        match Kind(action["kind"]):
+            case Kind.BOOK:
+                await self._done(action)
+            case Kind.RETRACT if action["decided"] is None:
+                await self._done(action)
+            case Kind.RETRACT if action["booked"] is None:
+                self._services.wake("booking")  # first it has to be there
+            case Kind.RETURN:
+                raise TypeError("a return is carried out by people, at the bank")
+            case _:
+                await self._move(action)
+
+    async def _move(self, action: Mapping[str, Any]) -> None:
+        services = self._services
+        until = services.clock.decision_time() + timedelta(seconds=_WAIT_S)
+        until = whole_milliseconds(until)
+        if await services.pool.fetchval(SQL.send_until, action["action_id"], until) is None:
+            return  # it has gone on in somebody else's hands
+        answer = await services.commands.ask(
+            group_of(action), actor=action["requested_by"], wait_s=_WAIT_S, deadline=until
+        )
+        if not isinstance(answer, Answered):
+            raise Unavailable("its transfers are on their way, and not decided yet")
+        match answer.outcome.result:
+            case TransferGroupPosted() | Rejection(code=Code.DUPLICATE_TRANSFER, same_payload=True):
+                await self._done(action)
+            case Rejection(code=code) if code in _PASSING:
+                raise Unavailable(f"the ledger refused it for now: {code}")
+            case Rejection() as refusal:
+                problem = f"{refusal.code}: {refusal.detail}"
+                await services.pool.fetch(
+                    SQL.step, action["action_id"], "APPROVED", "FAILED", problem
+                )
+            case other:
+                raise TypeError(f"an action cannot come to {type(other).__name__}")
+
+    async def _done(self, action: Mapping[str, Any]) -> None:
+        """What else has to be kept, together with the last word."""
+        row_id, by = action["row_id"], action["requested_by"]
+        async with self._services.pool.acquire() as connection, connection.transaction():
+            await connection.fetchrow(SQL.lock_row, row_id)
+            went_on = await connection.fetchval(
+                SQL.step, action["action_id"], "APPROVED", "DONE", None
+            )
+            if went_on is None:
+                return
+            match Kind(action["kind"]):
+                case Kind.BOOK:
+                    await connection.execute(SQL.release, row_id)
+                    kinds, resolution = ["HELD"], "BOOKED"
+                case Kind.RETRACT:
+                    await connection.execute(SQL.retract, row_id)
+                    kinds, resolution = ["VANISHED"], "RETRACTED"
+                case _:
+                    return
+            await connection.execute(
+                DEPOSITS.resolve_row, row_id, kinds, resolution, by, action["reason"]
+            )
+        self._services.wake("matching")
+
+
+class Returns:
+    """The claimant of debits that pay suspense back to where it came from."""
+
+    async def claim(self, connection: Any, row: StoredRow) -> Claim | Wait | None:
+        """The money has left the bank; with that the action is done. A debit of another amount is
+        none: then the action goes on waiting, for people to see."""
+        named = list(references(row.line.description))
+        if row.line.credit or not named:
+            return None
+        found = await connection.fetch(SQL.awaited_return, row.account_id, named)
+        fitting = [each for each in found if each["amount_minor"] == row.line.amount_minor]
+        if len(fitting) != 1:
+            return None
+        (action,) = fitting
+        await connection.execute(SQL.step, action["action_id"], "AWAITING_BANK", "DONE", None)
+        return Claim(row.suspense_wallet, Purpose.RETURNED, action["reference"])
+
+    async def booked(self, connection: Any, row: StoredRow, transfer_id: UUID) -> None:
+        """Nothing more to do."""
+
+
+def group_of(action: Mapping[str, Any]) -> PostTransferGroup:
+    """The action's transfers: the same whenever they are made again. All or none, so that where the
+    first one's key is taken by the very same transfer all of them are there."""
+    key = f"bank-action:{action['action_id']}"
+    shares = shares_of(action["detail"])
+    if action["kind"] != Kind.RETRACT:
+        source, inwards = action["suspense_wallet"], False
+    else:
+        source, inwards = action["control_wallet"], action["credit"]
+    return PostTransferGroup(tuple(_transfers(action, key, source, shares, inwards)))
+
+
+def _transfers(
+    action: Mapping[str, Any], key: str, source: UUID, shares: Sequence[Share], inwards: bool
+) -> list[PostTransfer]:
+    exponent, here = exponent_of(action["currency"]), WalletRef(source)
+    made = []
+    for number, share in enumerate(shares, 1):
+        there = WalletRef(share.wallet_id)
+        made.append(
+            PostTransfer(
+                there if inwards else here,
+                here if inwards else there,
+                Decimal(format_minor(share.amount_minor, exponent)),
+                f"{key}:{number}",
+                action["currency"],
+                description=action["description"][:DESCRIPTION_LENGTH],
+                metadata={"bankRow": str(action["row_id"]), "bankAction": str(action["kind"])},
+            )
+        )
+    return made

@@ -1,0 +1,209 @@
+"""What people ask to be done about a row, and what a second person says to it.
+
+Each function works within the caller's transaction and raises ``BankRefusal``. Nothing moves here:
+an action that is approved is carried out by its step (``bank.acting``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+import uuid_utils.compat
+
+from bank.payouts.approvals import Person
+from bank.refusals import Conflict, NotAllowed, NotThere, NotValid
+from bank.sql import ACTIONS as SQL
+from ledger.commands import GROUP_SIZE
+from ledger.references import new_reference
+
+
+class Kind(StrEnum):
+    ALLOCATE = "ALLOCATE"
+    """From suspense to one or several wallets."""
+    RETURN = "RETURN"
+    """From suspense back to the sender, by a payment that names the action's reference."""
+    WRITE_OFF = "WRITE_OFF"
+    """From suspense to a SYSTEM wallet: nobody will ask for it any more."""
+    BOOK = "BOOK"
+    """A row that was held back is one of its own."""
+    RETRACT = "RETRACT"
+    """A row that has vanished was none: its booking is taken back."""
+
+
+DISPOSALS: Final = frozenset({Kind.ALLOCATE, Kind.RETURN, Kind.WRITE_OFF})
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    wallet_id: UUID
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    kind: Kind
+    row_id: UUID
+    shares: Sequence[Share]
+    """Of which wallets; empty where the kind says it."""
+    reason: str
+
+
+async def ask(connection: Any, asked: Asked, person: Person) -> UUID:
+    """Keep the request; it waits for somebody else's word."""
+    row = await connection.fetchrow(SQL.lock_row, asked.row_id)
+    if row is None:
+        raise NotThere(f"there is no row {asked.row_id}")
+    _require_kind(asked.kind, row)
+    done = await _require_nothing_else(connection, asked)
+    shares = await _shares(connection, asked, row, done)
+    await _require_wallets(connection, asked, row, shares)
+    action_id: UUID = uuid_utils.compat.uuid7()
+    reference = new_reference() if asked.kind is Kind.RETURN else None
+    await connection.execute(
+        SQL.ask,
+        action_id,
+        asked.kind,
+        asked.row_id,
+        None,
+        detail_of(shares),
+        asked.reason,
+        person.key_id,
+        person.owner,
+        reference,
+    )
+    return action_id
+
+
+async def approve(connection: Any, action_id: UUID, person: Person, reason: str | None) -> None:
+    """A second person's word; with it the action goes on."""
+    action = await _awaiting(connection, action_id, "AWAITING_APPROVAL")
+    if action["requested_owner"] == person.owner:
+        raise NotAllowed("it was asked for by the same person: another one has to approve it")
+    await _say(connection, action_id, person, "APPROVED", reason)
+    kind = Kind((await connection.fetchrow(SQL.action, action_id))["kind"])
+    following = "AWAITING_BANK" if kind is Kind.RETURN else "APPROVED"
+    await connection.execute(SQL.step, action_id, "AWAITING_APPROVAL", following, None)
+
+
+async def refuse(connection: Any, action_id: UUID, person: Person, reason: str | None) -> None:
+    """Anybody's no, the maker's own included; a return may be given up until its debit is there."""
+    action = await _awaiting(connection, action_id, "AWAITING_APPROVAL", "AWAITING_BANK")
+    told = f"refused by {person.key_id}" + (f": {reason}" if reason else "")
+    if action["status"] == "AWAITING_APPROVAL":
+        await _say(connection, action_id, person, "REFUSED", reason)
+    await connection.execute(SQL.step, action_id, action["status"], "REFUSED", told)
+
+
+def detail_of(shares: Sequence[Share]) -> str:
+    return json.dumps(
+        {
+            "shares": [
+                {"walletId": str(each.wallet_id), "amountMinor": each.amount_minor}
+                for each in shares
+            ]
+        }
+    )
+
+
+def shares_of(detail: str) -> list[Share]:
+    return [
+        Share(UUID(each["walletId"]), each["amountMinor"]) for each in json.loads(detail)["shares"]
+    ]
+
+
+def _require_kind(kind: Kind, row: Mapping[str, Any]) -> None:
+    if kind is Kind.BOOK and not row["held"]:
+        raise Conflict("the row is not held back")
+    if kind is Kind.RETRACT and (row["vanished"] is None or row["retracted"] is not None):
+        raise Conflict("the row has not vanished, or was taken back already")
+    if kind in DISPOSALS:
+        if row["booked"] is None or row["wallet_id"] != row["suspense_wallet"]:
+            raise Conflict("the row does not lie in suspense")
+        if row["vanished"] is not None:
+            raise Conflict("the bank does not show the row any more: it can only be taken back")
+
+
+async def _require_nothing_else(connection: Any, asked: Asked) -> Mapping[str, Any] | None:
+    """Answers the disposal that a retraction undoes."""
+    found: Mapping[str, Any] | None = await connection.fetchrow(SQL.lately, asked.row_id)
+    if found is None:
+        return None
+    if found["status"] == "DONE" and asked.kind is Kind.RETRACT and found["kind"] != "RETURN":
+        return found
+    if found["status"] == "FAILED":
+        raise Conflict(f"action {found['action_id']} has just failed: ask again in a minute")
+    raise Conflict(f"there is action {found['action_id']} about it: {found['status']}")
+
+
+async def _shares(
+    connection: Any, asked: Asked, row: Mapping[str, Any], done: Mapping[str, Any] | None
+) -> Sequence[Share]:
+    whole, shares = row["amount_minor"], asked.shares
+    if asked.kind in (Kind.RETURN, Kind.BOOK):
+        if shares:
+            raise NotValid("is not for this kind of action", "/shares")
+        return ()
+    if asked.kind is Kind.RETRACT and row["decided"] is None:
+        return ()
+    if not shares and asked.kind is Kind.WRITE_OFF:
+        shares = [Share(row["charges_wallet"], whole)]
+    if not shares and asked.kind is Kind.RETRACT:
+        shares = [Share(row["wallet_id"], whole)]
+        if done is not None:
+            detail = (await connection.fetchrow(SQL.action, done["action_id"]))["detail"]
+            shares = shares_of(detail)
+    if not 1 <= len(shares) <= GROUP_SIZE:
+        raise NotValid(f"must have 1 to {GROUP_SIZE} items", "/shares")
+    if any(each.amount_minor <= 0 for each in shares):
+        raise NotValid("must be more than nothing each", "/shares")
+    if sum(each.amount_minor for each in shares) != whole:
+        raise NotValid("must come to the row's whole amount together", "/shares")
+    return shares
+
+
+async def _require_wallets(
+    connection: Any, asked: Asked, row: Mapping[str, Any], shares: Sequence[Share]
+) -> None:
+    """The ledger has the last word; but most of what it would refuse a person can be told now."""
+    own = {row["control_wallet"]}
+    if asked.kind in DISPOSALS:
+        own.add(row["suspense_wallet"])
+    for index, share in enumerate(shares):
+        pointer = f"/shares/{index}/walletId"
+        wallet = await connection.fetchrow(SQL.wallet, share.wallet_id)
+        if wallet is None:
+            raise NotValid("names an unknown wallet", pointer)
+        if wallet["currency"] != row["currency"]:
+            raise NotValid("names a wallet of another currency", pointer)
+        if wallet["status"] == "CLOSED":
+            raise NotValid("names a wallet that is closed", pointer)
+        if share.wallet_id in own:
+            raise NotValid("names the wallet that the money would come from", pointer)
+        if asked.kind is Kind.ALLOCATE and wallet["type"] != "STANDARD":
+            raise NotValid("names a SYSTEM wallet: that would be a write-off", pointer)
+        if asked.kind is Kind.WRITE_OFF and wallet["type"] != "SYSTEM":
+            raise NotValid("names a wallet of somebody's: that would be an allocation", pointer)
+
+
+async def _awaiting(connection: Any, action_id: UUID, *statuses: str) -> Mapping[str, Any]:
+    action: Mapping[str, Any] | None = await connection.fetchrow(SQL.lock_action, action_id)
+    if action is None:
+        raise NotThere(f"there is no action {action_id}")
+    if action["status"] not in statuses:
+        raise Conflict(f"the action is {action['status']}")
+    return action
+
+
+async def _say(
+    connection: Any, action_id: UUID, person: Person, verdict: str, reason: str | None
+) -> None:
+    said = await connection.fetchval(
+        SQL.say, action_id, person.owner, person.key_id, verdict, reason
+    )
+    if said is None:
+        raise Conflict("this person has had a word about it already")
