@@ -39,6 +39,15 @@ class Accounts:
         known = {account.account_id for account in await followed(self._services.pool)}
         for account_id, currency in await self._wanted(known):
             await self._follow(account_id, currency)
+        await self._describe()
+
+    async def _describe(self) -> None:
+        """What payment files call the accounts."""
+        pool, bank = self._services.pool, self._services.bank
+        if bank is None or not await pool.fetch(SQL.undescribed):
+            return
+        for account in await bank.accounts():
+            await pool.fetch(SQL.describe, account.account_id, account.number, account.name)
 
     async def _wanted(self, known: set[str]) -> list[tuple[str, str]]:
         bank, follow = self._services.bank, self._services.follow

@@ -10,6 +10,7 @@ import uuid_utils.compat
 
 from bank.claims import Claim, Wait
 from bank.payouts.recognising import Belongs, Doubtful, Part, Seen, TooEarly, recognise
+from bank.services import ACTOR
 from bank.sql import DEPOSITS, PAYOUTS
 from bank.stored import StoredRow
 
@@ -46,6 +47,7 @@ class PayoutRows:
                 # A credit goes to suspense, where people look; a debit is no bank charge yet.
                 return None if line.credit else Wait(found.why)
             case None:
+                await _resolve(connection, row)
                 return None
 
     async def booked(self, connection: Any, row: StoredRow, transfer_id: UUID) -> None:
@@ -60,6 +62,7 @@ async def _made(connection: Any, row: StoredRow, found: Belongs) -> Claim | Wait
     wallet_id = await connection.fetchval(PAYOUTS.claim_debit, payout.payout_id, row.row_id)
     if wallet_id is None:
         return Wait(f"payout {payout.my_reference} is changing at this moment")
+    await _resolve(connection, row)
     if payout.state.is_over:
         await _raise(
             connection,
@@ -89,4 +92,11 @@ async def _raise(connection: Any, row: StoredRow, detail: str) -> None:
         DEPOSITS.raise_,
         *(uuid_utils.compat.uuid7(), row.account_id, EXCEPTION, str(row.row_id)),
         *(row.row_id, None, detail),
+    )
+
+
+async def _resolve(connection: Any, row: StoredRow) -> None:
+    """What was doubtful about the row is not any more."""
+    await connection.execute(
+        *(DEPOSITS.resolve_row, row.row_id, [EXCEPTION], "CLOSED_BY_ITSELF", ACTOR, None)
     )

@@ -59,6 +59,8 @@ class Payouts(Statements):
 class Deposits(Statements):
     accounts: str
     follow: str
+    undescribed: str
+    describe: str
     lock_account: str
     known: str
     elsewhere: str

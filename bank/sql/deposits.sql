@@ -15,6 +15,16 @@ INSERT INTO bank_accounts (account_id, currency, control_wallet, suspense_wallet
 VALUES ($1::text, $2::text, $3::uuid, $4::uuid, $5::uuid, $6::date)
     ON CONFLICT (account_id) DO NOTHING
 
+-- name: undescribed
+-- Accounts whose number is not known yet.
+SELECT account_id FROM bank_accounts WHERE account_number IS NULL
+
+-- name: describe
+-- What the bank calls an account.
+-- $1 text account id, $2 text number, $3 text name
+UPDATE bank_accounts SET account_number = $2::text, name = $3::text
+ WHERE account_id = $1::text AND account_number IS NULL
+
 -- name: lock_account
 -- One statement of an account is compared and stored at a time.
 -- $1 text account id
