@@ -62,6 +62,11 @@ class NewReason(Body):
     reason: Reason = Field(description="Why; kept for ever.")
 
 
+class NewPayoutRow(Body):
+    row_id: PayoutId = Field(description="An unbooked debit of the payout's very amount.")
+    reason: Reason = Field(description="Why it is this payout's; kept for ever.")
+
+
 class NewPayoutExport(Body):
     format: Literal["PAIN.001", "CSV"]
     bank_account_id: WalletName | None = Field(

@@ -33,6 +33,9 @@ class PayoutWordSchema(Schema):
         "GIVING_UP",
         "GIVEN_UP",
         "NOT_GIVEN_UP",
+        "ROW_NAMED",
+        "ROW_AGREED",
+        "ROW_REFUSED",
     ]
     owner: str
     key_id: str
@@ -75,6 +78,10 @@ class PayoutSchema(Schema):
     giving_up: str | None = Field(
         description="owner of the key that says the bank will not pay it; a second person has to"
     )
+    named_row: Id | None = Field(
+        description="a debit that somebody says is this payout's; a second person has to"
+    )
+    named_by: str | None = Field(description="owner of the key that said so")
     steps: list[str] = Field(description="what people can do now, where it waits for them")
     problem: str | None = Field(description="what keeps the bank's row from being booked")
     payment_reference: str | None = Field(description="the bank's own")
@@ -135,6 +142,8 @@ def document(payout: Payout, words: Sequence[Word]) -> Document:
         "approvals": payout.approvals,
         "words": [_word(word) for word in words],
         "givingUp": payout.giving_up,
+        "namedRow": text(payout.named_row),
+        "namedBy": payout.named_by,
         "steps": _steps(payout),
         **_progress(payout),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple
 
 from pydantic import BaseModel
@@ -10,24 +10,30 @@ from pydantic import BaseModel
 from bank.payouts import names, orders, words
 from bank.payouts.approvals import Person
 from bank.payouts.orders import Payout
-from bank.payouts.words import Conflict, NotYours
+from bank.payouts.words import Conflict, NotYours, RowToAgree
 from bank.sql import LEADING
 from gateway.answers import OK
 from gateway.backend import Backend
 from gateway.bodies import validated
+from gateway.books import Books
 from gateway.call import Call
+from gateway.identifiers import parse_id
 from gateway.operations import CHECKERS, MAKERS, Operation, Success
-from gateway.payout_bodies import NewApproval, NewReason
+from gateway.payout_bodies import NewApproval, NewPayoutRow, NewReason
 from gateway.payout_documents import PayoutSchema
 from gateway.payout_orders import bank_of, person_of
 from gateway.payouts import ONE, TAG, named, written
-from gateway.problems import GatewayCode, Refusal
+from gateway.problems import GatewayCode, Refusal, invalid
 from gateway.reading import read_document
 from gateway.response import Answer
 from ledger.database import Queries
 from ledger.keys import Scope
 
 _WITH_REASON: Final = {"reason": "the invoice was checked"}
+_ROW_EXAMPLE: Final = {
+    "rowId": "0198f0a4-2c8e-7d31-9f0e-3a5b8c1d2e4f",
+    "reason": "the bank wrote its own words instead of our reference",
+}
 _PROBLEMS: Final = (
     GatewayCode.PAYOUT_NOT_FOUND,
     GatewayCode.PAYOUT_CONFLICT,
@@ -35,7 +41,6 @@ _PROBLEMS: Final = (
 )
 
 Say = Callable[[Queries, Payout, Person, str], Awaitable[object]]
-SayWithout = Callable[[Queries, Payout, Person, str | None], Awaitable[object]]
 
 
 class _Word(NamedTuple):
@@ -74,6 +79,15 @@ _RESUME: Final = _Word(
 )
 
 
+_ROW: Final = _Word(
+    "rows",
+    MAKERS,
+    "Say that a debit which does not name it is this payout's",
+    "For a row of its very amount that nobody has booked, because the bank has cut our reference."
+    " Another person has to agree (`approvals`); then the payout is settled by it.",
+)
+
+
 class PayoutWords:
     """The routes below a payout."""
 
@@ -82,11 +96,32 @@ class PayoutWords:
 
     async def approve(self, call: Call) -> Answer:
         body = validated(NewApproval, await read_document(call))
-        return await self._without(call, words.approve, body.reason)
+
+        async def say(bank: Books, payout: Payout) -> None:
+            person = person_of(call)
+            try:
+                await words.approve(bank, payout, person, body.reason)
+            except RowToAgree as row:
+                async with bank.connection() as connection, connection.transaction():
+                    await words.agree_row(connection, payout, row.row_id, person, body.reason)
+
+        return await self._said(call, say)
+
+    async def name_row(self, call: Call) -> Answer:
+        body = validated(NewPayoutRow, await read_document(call))
+        row_id = parse_id(body.row_id)
+        if row_id is None:
+            raise invalid("is no row's id", "/rowId")
+        return await self._said(
+            call,
+            lambda bank, payout: words.name_row(bank, payout, row_id, person_of(call), body.reason),
+        )
 
     async def resume(self, call: Call) -> Answer:
         body = validated(NewApproval, await read_document(call))
-        return await self._without(call, words.resume, body.reason)
+        return await self._said(
+            call, lambda bank, payout: words.resume(bank, payout, person_of(call), body.reason)
+        )
 
     async def refuse(self, call: Call) -> Answer:
         body = validated(NewReason, await read_document(call))
@@ -101,14 +136,7 @@ class PayoutWords:
             call, lambda bank, payout: say(bank, payout, person_of(call), reason)
         )
 
-    async def _without(self, call: Call, say: SayWithout, reason: str | None) -> Answer:
-        return await self._said(
-            call, lambda bank, payout: say(bank, payout, person_of(call), reason)
-        )
-
-    async def _said(
-        self, call: Call, say: Callable[[Queries, Payout], Awaitable[object]]
-    ) -> Answer:
+    async def _said(self, call: Call, say: Callable[[Books, Payout], Awaitable[object]]) -> Answer:
         services = self._backend.services
         bank = bank_of(services)
         payout = await named(call, services)
@@ -122,7 +150,7 @@ class PayoutWords:
                 str(error),
                 members={"payout": await written(services, await named(call, services))},
             ) from None
-        for step in (names.SUBMIT, names.RELEASE):
+        for step in (names.SUBMIT, names.RELEASE, "booking"):
             await bank.fetch(LEADING.wake, step)
         found = await orders.get(bank, payout.payout_id) or payout
         return Answer(OK, await written(services, found))
@@ -133,11 +161,15 @@ class PayoutWords:
             _operation(_REFUSE, self.refuse, NewReason),
             _operation(_CANCEL, self.cancel, NewReason),
             _operation(_RESUME, self.resume, NewApproval),
+            _operation(_ROW, self.name_row, NewPayoutRow, _ROW_EXAMPLE),
         ]
 
 
 def _operation(
-    word: _Word, answer: Callable[[Call], Awaitable[Answer]], body: type[BaseModel]
+    word: _Word,
+    answer: Callable[[Call], Awaitable[Answer]],
+    body: type[BaseModel],
+    example: Mapping[str, str] = _WITH_REASON,
 ) -> Operation:
     return Operation(
         method="POST",
@@ -150,6 +182,6 @@ def _operation(
         success={OK: Success("The payout as it stands now", PayoutSchema)},
         problems=_PROBLEMS,
         body=body,
-        example=_WITH_REASON,
+        example=example,
         stores=True,
     )

@@ -84,6 +84,9 @@ class Payout:
     export_id: UUID | None
     giving_up: str | None
     """Whose key said that the bank will not pay it, while a second person has to agree."""
+    named_row: UUID | None
+    """A debit that ``named_by`` says is this payout's, while a second person has to agree."""
+    named_by: str | None
     debit_row: UUID | None
     transfer_id: UUID | None
     return_row: UUID | None
@@ -224,5 +227,14 @@ def read(row: Mapping[str, Any]) -> Payout:
 _AS_STORED: Final = (
     *("payout_id", "my_reference", "approvals_needed", "approvals", "reason", "requested"),
     *("held", "submitted", "payment_reference", "authorised_until", "export_id", "giving_up"),
-    *("debit_row", "transfer_id", "return_row", "return_transfer_id", "problem", "changed"),
+    *(
+        "named_row",
+        "named_by",
+        "debit_row",
+        "transfer_id",
+        "return_row",
+        "return_transfer_id",
+        "problem",
+        "changed",
+    ),
 )

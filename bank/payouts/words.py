@@ -6,7 +6,8 @@ before is for a good answer alone: the statements check it again.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
 import asyncpg
 
@@ -14,6 +15,7 @@ from bank.payouts import orders
 from bank.payouts.approvals import Objection, Person, objection
 from bank.payouts.orders import Payout
 from bank.payouts.states import Event, State, sources, target
+from bank.sql import DEPOSITS
 from bank.sql import PAYOUTS as SQL
 from ledger.database import Queries
 
@@ -30,6 +32,14 @@ class Conflict(Exception):
     """The payout is not in a state in which that can be said."""
 
 
+class RowToAgree(Exception):
+    """What is to be agreed to is a row: ``agree_row`` does so, in a transaction."""
+
+    def __init__(self, row_id: UUID) -> None:
+        super().__init__(str(row_id))
+        self.row_id = row_id
+
+
 _OBJECTIONS: Final = {
     Objection.MADE_IT: "whoever asked for it cannot agree to it, with whichever key",
     Objection.HAS_SPOKEN: "this owner has agreed already: another person has to",
@@ -37,13 +47,15 @@ _OBJECTIONS: Final = {
 
 
 async def approve(queries: Queries, payout: Payout, person: Person, reason: str | None) -> None:
-    """Agree to the payment; or, where somebody asks for that, to giving it up. Raises ``NotYours``
-    or ``Conflict``."""
+    """Agree to the payment; or, where somebody asks for that, to giving it up. Raises ``NotYours``,
+    ``Conflict``, or ``RowToAgree``."""
     if payout.giving_up is not None:
         if person.owner == payout.giving_up:
             raise NotYours(Objection.MADE_IT)
         await _say(queries, SQL.give_up, payout, person, reason)
         return
+    if payout.named_row is not None:
+        raise RowToAgree(payout.named_row)
     if payout.state is not State.AWAITING_APPROVAL:
         raise _conflict(payout, "nobody has to agree to anything")
     said = (await orders.words(queries, [payout.payout_id])).get(payout.payout_id, [])
@@ -57,11 +69,42 @@ async def approve(queries: Queries, payout: Payout, person: Person, reason: str 
         raise NotYours(Objection.HAS_SPOKEN) from None
 
 
+async def name_row(
+    queries: Queries, payout: Payout, row_id: UUID, person: Person, reason: str
+) -> None:
+    """Say that an unbooked debit is this payout's, though it does not name it: the bank has cut or
+    left out our reference. Raises ``Conflict``."""
+    arguments = (row_id, person.key_id, person.owner, reason)
+    if not await queries.fetch(SQL.name_row, payout.payout_id, *arguments):
+        raise _conflict(payout, "it cannot have that row, or the row is not one for it")
+
+
+async def agree_row(
+    connection: Any, payout: Payout, row_id: UUID, person: Person, reason: str | None
+) -> None:
+    """Say so as well; within the caller's transaction. Raises ``NotYours`` or ``Conflict``."""
+    if person.owner == payout.named_by:
+        raise NotYours(Objection.MADE_IT)
+    # In the order in which whoever decides rows locks these.
+    if await connection.fetchval(DEPOSITS.lock_undecided, row_id) is None:
+        raise _conflict(payout, "the row is booked, held back or gone by now")
+    arguments = (row_id, person.key_id, person.owner, reason)
+    if not await connection.fetch(SQL.agree_row, payout.payout_id, *arguments):
+        raise _conflict(payout, "that cannot be said to it any more")
+    await connection.execute(
+        DEPOSITS.decide,
+        *(row_id, payout.order.wallet_id, "PAYOUT", payout.my_reference, []),
+        *(payout.session_id, payout.session_id),
+    )
+
+
 async def refuse(queries: Queries, payout: Payout, person: Person, reason: str) -> None:
-    """Say no: to the payment, which ends it; or to giving it up, which goes on as it was. Raises
-    ``Conflict``."""
+    """Say no: to the payment, which ends it; or to giving it up, or to a row, and it goes on as it
+    was. Raises ``Conflict``."""
     if payout.giving_up is not None:
         await _say(queries, SQL.stop_giving_up, payout, person, reason)
+    elif payout.named_row is not None:
+        await _say(queries, SQL.unname_row, payout, person, reason)
     else:
         await _step(queries, payout, person, Event.DECLINED, "DECLINED", reason)
 

@@ -37,6 +37,9 @@ class Payouts(Statements):
     giving_up: str
     stop_giving_up: str
     give_up: str
+    name_row: str
+    unname_row: str
+    agree_row: str
     left: str
     to_submit: str
     found_submitting: str

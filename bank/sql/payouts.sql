@@ -143,7 +143,7 @@ RETURNING payout_id
 WITH stepped AS (
     UPDATE payouts SET giving_up = $3::text, changed = clock_timestamp()
      WHERE payout_id = $1::uuid AND state IN ('AWAITING_BANK', 'UNKNOWN') AND giving_up IS NULL
-       AND debit_row IS NULL
+       AND named_row IS NULL AND debit_row IS NULL
  RETURNING payout_id
 )
 INSERT INTO payout_words (payout_id, word, key_id, owner, reason)
@@ -174,6 +174,48 @@ WITH stepped AS (
 )
 INSERT INTO payout_words (payout_id, word, key_id, owner, reason)
 SELECT payout_id, 'GIVEN_UP', $2::text, $3::text, $4::text FROM stepped
+RETURNING payout_id
+
+-- name: name_row
+-- Somebody says that an unbooked debit is this payout's; another one has to say so too.
+-- $1 uuid payout id, $2 uuid row id, $3 text key id, $4 text owner, $5 text reason
+WITH stepped AS (
+    UPDATE payouts p SET named_row = $2::uuid, named_by = $4::text, changed = clock_timestamp()
+      FROM bank_rows r
+     WHERE p.payout_id = $1::uuid AND p.state IN ('AWAITING_BENEFICIARY', 'AWAITING_BANK', 'UNKNOWN')
+       AND p.giving_up IS NULL AND p.named_row IS NULL AND p.debit_row IS NULL
+       AND r.row_id = $2::uuid AND NOT r.credit AND r.account_id = p.account_id
+       AND r.amount_minor = p.amount_minor AND r.decided IS NULL AND r.vanished IS NULL
+ RETURNING p.payout_id
+)
+INSERT INTO payout_words (payout_id, word, key_id, owner, reason)
+SELECT payout_id, 'ROW_NAMED', $3::text, $4::text, $5::text FROM stepped
+RETURNING payout_id
+
+-- name: unname_row
+-- Somebody says that it is not.
+-- $1 uuid payout id, $2 text key id, $3 text owner, $4 text reason
+WITH stepped AS (
+    UPDATE payouts SET named_row = NULL, named_by = NULL, changed = clock_timestamp()
+     WHERE payout_id = $1::uuid AND named_row IS NOT NULL AND debit_row IS NULL
+ RETURNING payout_id
+)
+INSERT INTO payout_words (payout_id, word, key_id, owner, reason)
+SELECT payout_id, 'ROW_REFUSED', $2::text, $3::text, $4::text FROM stepped
+RETURNING payout_id
+
+-- name: agree_row
+-- A second person says so: the payout has its row. In the transaction that keeps how it is booked.
+-- $1 uuid payout id, $2 uuid row id, $3 text key id, $4 text owner, $5 text reason
+WITH stepped AS (
+    UPDATE payouts
+       SET debit_row = $2::uuid, named_row = NULL, named_by = NULL, changed = clock_timestamp()
+     WHERE payout_id = $1::uuid AND named_row = $2::uuid AND named_by <> $4::text
+       AND debit_row IS NULL
+ RETURNING payout_id
+)
+INSERT INTO payout_words (payout_id, word, key_id, owner, reason)
+SELECT payout_id, 'ROW_AGREED', $3::text, $4::text, $5::text FROM stepped
 RETURNING payout_id
 
 -- name: left
@@ -209,7 +251,9 @@ RETURNING payout_id
 -- name: claim_debit
 -- The bank's row of a payout: from now on it is only booked.
 -- $1 uuid payout id, $2 uuid row id
-UPDATE payouts SET debit_row = $2::uuid, giving_up = NULL, changed = clock_timestamp()
+UPDATE payouts
+   SET debit_row = $2::uuid, giving_up = NULL, named_row = NULL, named_by = NULL,
+       changed = clock_timestamp()
  WHERE payout_id = $1::uuid AND debit_row IS NULL AND state NOT IN ('SETTLED', 'RETURNED')
 RETURNING wallet_id
 

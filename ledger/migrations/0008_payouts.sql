@@ -50,6 +50,8 @@ CREATE TABLE payouts (
     authorised_until    timestamptz,
     export_id           uuid,
     giving_up           text,
+    named_row           uuid,
+    named_by            text,
     debit_row           uuid,
     transfer_id         uuid,
     settled             timestamptz,
@@ -65,6 +67,7 @@ CREATE TABLE payouts (
     CONSTRAINT payouts_account FOREIGN KEY (account_id) REFERENCES bank_accounts (account_id),
     CONSTRAINT payouts_export FOREIGN KEY (export_id) REFERENCES payout_exports (export_id),
     CONSTRAINT payouts_debit FOREIGN KEY (debit_row) REFERENCES bank_rows (row_id),
+    CONSTRAINT payouts_named FOREIGN KEY (named_row) REFERENCES bank_rows (row_id),
     CONSTRAINT payouts_return FOREIGN KEY (return_row) REFERENCES bank_rows (row_id),
     CONSTRAINT payouts_amount CHECK (amount_minor > 0),
     CONSTRAINT payouts_state CHECK (state IN
@@ -73,6 +76,8 @@ CREATE TABLE payouts (
     CONSTRAINT payouts_approved CHECK (approvals >= approvals_needed OR state NOT IN
         ('HELD', 'AWAITING_BENEFICIARY', 'SUBMITTING', 'AWAITING_BANK', 'UNKNOWN')),
     CONSTRAINT payouts_asked_once CHECK (submitted IS NULL OR export_id IS NULL),
+    CONSTRAINT payouts_one_question CHECK (giving_up IS NULL OR named_row IS NULL),
+    CONSTRAINT payouts_named_by CHECK ((named_row IS NULL) = (named_by IS NULL)),
     CONSTRAINT payouts_settled CHECK
         ((transfer_id IS NOT NULL) = (state IN ('SETTLED', 'RETURNED'))),
     CONSTRAINT payouts_returned CHECK ((return_transfer_id IS NOT NULL) = (state = 'RETURNED'))
@@ -96,6 +101,10 @@ COMMENT ON COLUMN payouts.giving_up IS
     'The owner of the key that says the bank will not pay it; null where nobody does, and where a'
     ' second person has had the word on it.';
 
+COMMENT ON COLUMN payouts.named_row IS
+    'A debit that somebody says is this payout''s though it does not name it, until a second person'
+    ' has had the word on it; named_by is the owner of the key that said so.';
+
 CREATE TABLE payout_words (
     payout_id           uuid        NOT NULL,
     word                text        NOT NULL,
@@ -106,7 +115,7 @@ CREATE TABLE payout_words (
     CONSTRAINT payout_words_payout FOREIGN KEY (payout_id) REFERENCES payouts (payout_id),
     CONSTRAINT payout_words_word CHECK (word IN
         ('APPROVED', 'DECLINED', 'CANCELLED', 'RESUMED', 'EXPORTED', 'GIVING_UP', 'GIVEN_UP',
-         'NOT_GIVEN_UP'))
+         'NOT_GIVEN_UP', 'ROW_NAMED', 'ROW_AGREED', 'ROW_REFUSED'))
 );
 CREATE INDEX payout_words_of ON payout_words (payout_id, said);
 CREATE UNIQUE INDEX payout_words_once ON payout_words (payout_id, owner) WHERE word = 'APPROVED';

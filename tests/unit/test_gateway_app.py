@@ -53,6 +53,7 @@ SCOPES = """
     POST   | /v1/payouts/{payoutId}/refusals                      | approver
     POST   | /v1/payouts/{payoutId}/cancellations                 | bank
     POST   | /v1/payouts/{payoutId}/resumptions                   | bank
+    POST   | /v1/payouts/{payoutId}/rows                          | bank
     POST   | /v1/payouts/exports                                  | bank
     GET    | /v1/payouts/exports                                  | any
     GET    | /v1/payouts/exports/{exportId}/file                  | bank

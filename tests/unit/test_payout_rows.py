@@ -52,6 +52,8 @@ def payout(number: int = 1, *, minor: int = 10_050, state: State = State.UNKNOWN
         authorised_until=None,
         export_id=None,
         giving_up=None,
+        named_row=None,
+        named_by=None,
         debit_row=_ROW if settled else None,
         transfer_id=_ROW if settled else None,
         return_row=_ROW if state is State.RETURNED else None,
