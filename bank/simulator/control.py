@@ -13,44 +13,56 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bank.simulator import wire
-from bank.simulator.api import Bank
 from bank.simulator.assumptions import Assumptions
-from bank.simulator.books import Credit, NoSuch, NotPaid, Settles
+from bank.simulator.books import PROFILE_ID, SCOPES, NewAccount, NoSuch, NotDone
 from bank.simulator.faults import Fault
+from bank.simulator.guard import Bank
+from bank.simulator.payments import NewBeneficiary
+from bank.simulator.rows import Movement, Settles
 
-_PREFIX: Final = "/simulator"
+PREFIX: Final = "/simulator"
 Body = TypeVar("Body")
-Cents = Annotated[int, msgspec.Meta(ge=1, le=10**15)]
+#: Fifteen digits are what the specification has room for.
+Cents = Annotated[int, msgspec.Meta(ge=0, le=10**15 - 1)]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+_Play = Callable[[Bank, Request], Awaitable[Any]]
 
 
-class _Asked(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+class _Asked(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     pass
 
 
-class _Row(_Asked, kw_only=True):
-    """``POST /simulator/rows``: money that comes in, or with ``type`` DEBIT goes out."""
+class _Row(_Asked):
+    """Money that comes in, or with ``type`` DEBIT goes out."""
 
     account_id: Text
     amount_cents: Cents
     description: Annotated[str, msgspec.Meta(max_length=200)] = ""
     type: Literal["CREDIT", "DEBIT"] = "CREDIT"
-    transaction_type: Text = "Deposits"
+    transaction_type: Text | None = "Deposits"
+    card_number: Annotated[str, msgspec.Meta(max_length=20)] = ""
     transaction_date: date | None = None
-    settles: Settles = Settles.NOW
+    """May be long ago: rows are posted late."""
+    posting_date: date | None = None
+    settles: Settles | None = None
+    """None: as assumed of money that comes in."""
     after_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
     times: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
     """The same row so often, as banks really have them."""
 
 
-class _Account(_Asked, kw_only=True):
+class _Account(_Asked):
     account_id: Text
     number: Text = "10010000001"
     name: Text = "Store of Value"
-    opening_cents: int = 0
+    product: Text = "Private Bank Account"
+    profile_id: Text = PROFILE_ID
+    opening_cents: Annotated[int, msgspec.Meta(ge=-(10**15), le=10**15)] = 0
 
 
-class _Beneficiary(_Asked, kw_only=True):
+class _Beneficiary(_Asked):
+    """Known by its id already, it is changed."""
+
     name: Text
     account_number: Text
     beneficiary_id: Text | None = None
@@ -60,139 +72,160 @@ class _Beneficiary(_Asked, kw_only=True):
     faster: bool = False
 
 
-class _Change(_Asked, kw_only=True):
-    what: Literal["settle", "renumber", "vanish", "reverse"]
+class _Change(_Asked):
+    what: Literal["post", "settle", "renumber", "vanish", "reverse", "rewrite"]
+    amount_cents: Cents | None = None
+    description: Annotated[str, msgspec.Meta(max_length=200)] | None = None
 
 
-class _Clock(_Asked, kw_only=True):
+class _Clock(_Asked):
     advance_s: Annotated[float, msgspec.Meta(ge=0, le=10 * 366 * 86_400)]
 
 
-class _Authorisation(_Asked, kw_only=True):
-    approve: bool
+class _Decision(_Asked):
+    what: Literal["approve", "decline", "fail", "return"]
+
+
+class _Scopes(_Asked):
+    scopes: list[Literal[SCOPES]]
 
 
 def routes(bank: Bank) -> list[Route]:
-    def path(method: str, where: str, answer: Callable[[Bank, Request], Awaitable[Any]]) -> Route:
-        return Route(_PREFIX + where, _told(bank, answer), methods=[method])
+    def path(method: str, where: str, play: _Play) -> Route:
+        return Route(PREFIX + where, _played(bank, play), methods=[method])
 
     return [
         path("GET", "/state", _state),
+        path("POST", "/reset", _reset),
         path("POST", "/accounts", _open),
-        path("POST", "/rows", _inject),
+        path("POST", "/rows", _move),
         path("POST", "/rows/{row_id:int}", _change),
         path("POST", "/beneficiaries", _add_beneficiary),
-        path("POST", "/payments/{reference}", _authorise),
+        path("POST", "/payments/{reference}", _decide),
         path("POST", "/clock", _advance),
         path("POST", "/faults", _add_fault),
         path("DELETE", "/faults", _clear_faults),
-        path("PUT", "/assumptions", _assume),
+        path("PATCH", "/assumptions", _assume),
+        path("DELETE", "/assumptions", _assume_nothing),
+        path("PUT", "/scopes", _grant),
+        path("DELETE", "/tokens", _forget_tokens),
     ]
 
 
-def _told(
-    bank: Bank, answer: Callable[[Bank, Request], Awaitable[Any]]
-) -> Callable[[Request], Awaitable[Response]]:
-    """Every change is whole, and every answer is JSON."""
+def _played(bank: Bank, play: _Play) -> Callable[[Request], Awaitable[Response]]:
+    """Every change is whole, or not at all; every answer is JSON."""
 
-    async def told(request: Request) -> Response:
+    async def played(request: Request) -> Response:
         status = 200
         try:
-            found = await answer(bank, request)
-        except (msgspec.DecodeError, NotPaid) as error:
+            with bank.books.changing():
+                found = await play(bank, request)
+        except (msgspec.DecodeError, NotDone) as error:
             status, found = 400, {"error": str(error)}
         except NoSuch as error:
             status, found = 404, {"error": f"there is no {error}"}
         return Response(msgspec.json.encode(found), status, media_type="application/json")
 
-    return told
+    return played
 
 
 async def _state(bank: Bank, _: Request) -> Any:
-    books = bank.books
-    with books.changing():
-        books.settle_due()
+    bank.catch_up()
+    books, assumed = bank.books, bank.books.assumptions
     return {
         "now": books.now_s(),
         "today": books.today(),
-        "assumptions": books.assumptions,
+        "assumptions": assumed,
+        "scopes": books.scopes,
         "faults": bank.faults.coming,
         "accounts": [
             {
                 **wire.account(row),
-                "currentCents": books.current(row["account_id"]),
-                "availableCents": books.available(row["account_id"]),
+                "currentCents": bank.rows.current(row["account_id"]),
+                "availableCents": bank.rows.available(row["account_id"]),
             }
             for row in books.accounts()
         ],
         "rows": [
-            {"rowId": row["row_id"], **wire.row(row, books.assumptions)}
+            {"rowId": row["row_id"], **wire.row(row, assumed)}
             for account in books.accounts()
-            for row in books.rows(account["account_id"], date.min, date.max, pending=True)
+            for row in bank.rows.of_days(account["account_id"], date.min, date.max, pending=True)
         ],
-        "payments": [dict(row) for row in books.payments()],
+        "beneficiaries": [dict(row) for row in bank.payments.beneficiaries()],
+        "payments": [dict(row) for row in bank.payments.all()],
     }
+
+
+async def _reset(bank: Bank, _: Request) -> Any:
+    bank.books.reset()
+    bank.faults.clear()
+    bank.tokens.clear()
+    return {"accounts": [row["account_id"] for row in bank.books.accounts()]}
 
 
 async def _open(bank: Bank, request: Request) -> Any:
     asked = await _body(request, _Account)
-    with bank.books.changing():
-        bank.books.open_account(asked.account_id, asked.number, asked.name, asked.opening_cents)
+    bank.books.open_account(
+        NewAccount(
+            account_id=asked.account_id,
+            number=asked.number,
+            name=asked.name,
+            product=asked.product,
+            profile_id=asked.profile_id,
+            opening=asked.opening_cents,
+        )
+    )
     return {"accountId": asked.account_id}
 
 
-async def _inject(bank: Bank, request: Request) -> Any:
+async def _move(bank: Bank, request: Request) -> Any:
     asked = await _body(request, _Row)
-    credit = Credit(
+    settles, after_s = asked.settles, asked.after_s
+    if settles is None:
+        assumed_s = bank.books.assumptions.credit_settles_s if asked.type == "CREDIT" else 0.0
+        after_s = assumed_s if after_s is None else after_s
+        settles = Settles.LATER if after_s else Settles.NOW
+    movement = Movement(
         account_id=asked.account_id,
         amount=asked.amount_cents,
         description=asked.description,
         credit=asked.type == "CREDIT",
         transaction_type=asked.transaction_type,
+        card=asked.card_number,
         transaction_date=asked.transaction_date,
-        settles=asked.settles,
-        after_s=asked.after_s,
+        posting_date=asked.posting_date,
+        settles=settles,
+        after_s=None if settles is Settles.NOW else after_s,
     )
-    with bank.books.changing():
-        return {"rowIds": [bank.books.inject(credit) for _ in range(asked.times)]}
+    return {"rowIds": [bank.rows.move(movement) for _ in range(asked.times)]}
 
 
 async def _change(bank: Bank, request: Request) -> Any:
-    row_id = int(request.path_params["row_id"])
     asked = await _body(request, _Change)
-    changes = {
-        "settle": bank.books.settle,
-        "renumber": bank.books.renumber,
-        "vanish": bank.books.vanish,
-        "reverse": bank.books.reverse,
-    }
-    with bank.books.changing():
-        made = changes[asked.what](row_id)
-    return {"rowId": made if made is not None else row_id}
+    more = {"amount_cents": asked.amount_cents, "description": asked.description}
+    return {"rowId": bank.rows.change(int(request.path_params["row_id"]), asked.what, more)}
 
 
 async def _add_beneficiary(bank: Bank, request: Request) -> Any:
     asked = await _body(request, _Beneficiary)
-    last_paid = None if asked.last_paid is None else asked.last_paid.isoformat()
-    with bank.books.changing():
-        made = bank.books.add_beneficiary({**msgspec.structs.asdict(asked), "last_paid": last_paid})
-    return {"beneficiaryId": made}
+    new = NewBeneficiary(**msgspec.structs.asdict(asked))
+    return {"beneficiaryId": bank.payments.add_beneficiary(new)}
 
 
-async def _authorise(bank: Bank, request: Request) -> Any:
-    asked = await _body(request, _Authorisation)
+async def _decide(bank: Bank, request: Request) -> Any:
+    """A payment that has lapsed by now is not approved any more."""
+    bank.catch_up()
+    asked = await _body(request, _Decision)
     reference = str(request.path_params["reference"])
-    with bank.books.changing():
-        bank.books.authorise(reference, approve=asked.approve)
-    return dict(bank.books.payment(reference))
+    bank.payments.decide(reference, asked.what)
+    return dict(bank.payments.payment(reference))
 
 
 async def _advance(bank: Bank, request: Request) -> Any:
     asked = await _body(request, _Clock)
-    with bank.books.changing():
-        bank.books.advance(asked.advance_s)
-        bank.books.settle_due()
-    return {"now": bank.books.now_s()}
+    bank.books.advance(asked.advance_s)
+    bank.catch_up()
+    return {"now": bank.books.now_s(), "today": bank.books.today()}
 
 
 async def _add_fault(bank: Bank, request: Request) -> Any:
@@ -206,10 +239,31 @@ async def _clear_faults(bank: Bank, _: Request) -> Any:
 
 
 async def _assume(bank: Bank, request: Request) -> Any:
-    asked = await _body(request, Assumptions)
-    with bank.books.changing():
-        bank.books.assume(asked)
-    return asked
+    """What is named changes, the rest stays."""
+    asked = msgspec.json.decode(await request.body())
+    if not isinstance(asked, dict):
+        raise msgspec.DecodeError("assumptions are an object")
+    known = msgspec.to_builtins(bank.books.assumptions)
+    assumed = msgspec.convert({**known, **asked}, Assumptions)
+    bank.books.assume(assumed)
+    return assumed
+
+
+async def _assume_nothing(bank: Bank, _: Request) -> Any:
+    bank.books.assume(Assumptions())
+    return bank.books.assumptions
+
+
+async def _grant(bank: Bank, request: Request) -> Any:
+    """From the next token on."""
+    asked = await _body(request, _Scopes)
+    bank.books.grant(list(asked.scopes))
+    return {"scopes": bank.books.scopes}
+
+
+async def _forget_tokens(bank: Bank, _: Request) -> Any:
+    bank.tokens.clear()
+    return {}
 
 
 async def _body(request: Request, kind: type[Body]) -> Body:

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
-Route = Literal["any", "token", "accounts", "balance", "transactions", "beneficiaries", "payments"]
+Route = Literal[
+    "any", "token", "accounts", "balance", "transactions", "beneficiaries", "payments", "documents"
+]
+Kind = Literal[
+    "status", "delay", "cut", "status-after", "delay-after", "cut-after", "garbage-after"
+]
+_AFTER: Final = "-after"
 
 
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """For so many calls."""
+    """For so many calls. ``after``: when everything was done, so that only the answer is lost."""
 
+    kind: Kind
     route: Route = "any"
-    kind: Literal["status", "delay", "status-after", "delay-after", "garbage-after"]
-    """``after``: when everything was done, so that only the answer is lost."""
     status: Annotated[int, msgspec.Meta(ge=400, le=599)] = 500
     seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0.0
+    """Of a delay, and before anything else."""
     times: Annotated[int, msgspec.Meta(ge=1)] = 1
 
     @property
     def is_after(self) -> bool:
-        return self.kind.endswith("-after")
+        return self.kind.endswith(_AFTER)
+
+    @property
+    def what(self) -> str:
+        """Which of ``status``, ``delay``, ``cut`` and ``garbage``."""
+        return self.kind.removesuffix(_AFTER)
 
 
 class Faults:
-    """In the order in which they were asked for."""
+    """In the order in which they were asked for. A restart forgets them."""
 
     def __init__(self) -> None:
         self._coming: list[Fault] = []

@@ -5,21 +5,24 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Sequence
-from datetime import date, datetime
-from typing import Any
+from datetime import date
+from typing import Any, Final
 
 from bank.simulator.assumptions import Assumptions
-from bank.simulator.books import SAST
 
 Json = dict[str, Any]
 
+_PERIODS: Final = (*range(1, 11), 0)
+_PEOPLE: Final = (("hnNhB6qb5H6SvJC1ZPK2qQ==", "Mr Auth 1"), ("TAd6rGuhOeNRiujN0nlKxQ==", "All"))
 
-def envelope(data: object, url: str) -> Json:
-    return {"data": data, "links": {"self": url}, "meta": {"totalPages": 1}}
+
+def envelope(data: object, url: str | None, pages: int = 1) -> Json:
+    return {"data": data, "links": {"self": url}, "meta": {"totalPages": pages}}
 
 
 def number(cents: int) -> int | float:
-    """Amounts are JSON numbers, whole ones without decimals."""
+    """Amounts are JSON numbers, whole ones without decimals. Exact up to fifteen digits, which is
+    more than the specification has room for."""
     return cents // 100 if cents % 100 == 0 else cents / 100
 
 
@@ -67,7 +70,7 @@ def row(found: sqlite3.Row, assumed: Assumptions) -> Json:
         "transactionType": found["transaction_type"] if posted else None,
         "status": "POSTED" if posted else "PENDING",
         "description": found["description"],
-        "cardNumber": "" if posted else None,
+        "cardNumber": found["card"] if posted else None,
         "postedOrder": found["posted_order"],
         "postingDate": found["posting_date"],
         "valueDate": found["value_date"],
@@ -75,11 +78,16 @@ def row(found: sqlite3.Row, assumed: Assumptions) -> Json:
         "transactionDate": found["transaction_date"],
         "amount": number(found["amount"]),
         "runningBalance": number(found["running"]) if posted else None,
+        "uuid": "",
     }
     if posted:
         shown["uuid"] = uuid(found["account_id"], found["posting_date"], found["posted_order"])
-    elif assumed.pending_uuid == "blank":
-        shown["uuid"] = ""
+        return shown
+    for name, how in (("postedOrder", assumed.pending_order), ("uuid", assumed.pending_uuid)):
+        if how == "missing":
+            del shown[name]
+        elif how == "null":
+            shown[name] = None
     return shown
 
 
@@ -101,46 +109,73 @@ def uuid(account_id: str, posting_date: str, posted_order: int) -> str:
 
 
 def beneficiary(found: sqlite3.Row, profile_id: str) -> Json:
-    paid = found["last_paid"]
+    paid, amount = found["last_paid"], found["last_amount"]
     return {
         "beneficiaryId": found["beneficiary_id"],
         "accountNumber": found["account_number"],
         "code": found["code"],
         "bank": found["bank"],
         "beneficiaryName": found["name"],
-        "lastPaymentAmount": ""
-        if found["last_amount"] is None
-        else f"{found['last_amount'] / 100:.2f}",
+        "lastPaymentAmount": "" if amount is None else f"{amount // 100}.{amount % 100:02}",
         "lastPaymentDate": "" if paid is None else slashed(date.fromisoformat(paid)),
         "cellNo": None,
         "emailAddress": None,
         "name": found["name"],
         "referenceAccountNumber": found["name"],
         "referenceName": found["name"],
-        "categoryId": "10120",
+        "categoryId": "10164601247279",
         "profileId": profile_id,
         "fasterPaymentAllowed": bool(found["faster"]),
     }
 
 
-def responses(found: Sequence[Json], assumed: Assumptions, said: str | None = None) -> Json:
-    data: Json = {"TransferResponses": list(found), "ErrorMessage": said}
+def authorisation_setup(assumed: Assumptions) -> Json:
+    """With null where there is nobody, as live answers have it."""
+    people = [{"authoriserId": key, "name": name} for key, name in _PEOPLE]
+    needed = assumed.authorisation_required
+    return {
+        "numberOfAuthorisationRequired": "2" if needed else "0",
+        "period": [{"id": str(days), "description": _period(days)} for days in _PERIODS],
+        "authorisersListA": people if needed else None,
+        "authorisersListB": people if needed else None,
+    }
+
+
+def responses(found: Sequence[Json], assumed: Assumptions, words: str | None = None) -> Json:
+    data: Json = {"TransferResponses": list(found), "ErrorMessage": words}
     return {"transferResponse": data} if assumed.nested_responses else data
 
 
-def response(payment: sqlite3.Row) -> Json:
-    made = datetime.fromtimestamp(payment["made"], SAST)
+def response(payment: sqlite3.Row, day: date) -> Json:
     waits = payment["state"] == "AWAITING_AUTHORISATION"
     first = "Authorisation required" if waits else "No authorisation necessary"
     return {
         "PaymentReferenceNumber": payment["reference"],
-        "PaymentDate": slashed(made.date()),
-        "Status": f"- {first} <BR>- Payment/Transfer effective date {slashed(made.date())}",
+        "PaymentDate": slashed(day),
+        "Status": f"- {first} <BR>- Payment/Transfer effective date {slashed(day)}",
         "BeneficiaryName": payment["theirs"],
-        "BeneficiaryAccountId": payment["beneficiary_id"],
+        "BeneficiaryAccountId": payment["target"],
         "AuthorisationRequired": waits,
+    }
+
+
+def refusal(target: str, words: str, day: date) -> Json:
+    """A response for what was not taken in."""
+    return {
+        "PaymentReferenceNumber": None,
+        "PaymentDate": slashed(day),
+        "Status": f"- {words}",
+        "BeneficiaryName": None,
+        "BeneficiaryAccountId": target,
+        "AuthorisationRequired": False,
     }
 
 
 def slashed(day: date) -> str:
     return day.strftime("%d/%m/%Y")
+
+
+def _period(days: int) -> str:
+    if days == 0:
+        return "Current Day"
+    return "1 Working day" if days == 1 else f"{days} Working days"

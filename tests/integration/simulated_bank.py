@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 
 from bank.investec.access import Access, Patience
 from bank.investec.client import Investec
 from bank.simulator import app
-from bank.simulator.api import Credentials
+from bank.simulator.books import ACCOUNT_ID
+from bank.simulator.guard import Credentials
 
 _CREDENTIALS = Credentials("client", "secret", "key")
 
@@ -27,7 +28,7 @@ class Play:
 
     url: str
     http: httpx.AsyncClient
-    account_id: str = app.ACCOUNT_ID
+    account_id: str = ACCOUNT_ID
 
     @property
     def access(self) -> Access:
@@ -40,20 +41,33 @@ class Play:
         found: list[int] = (await self.post("rows", {**asked, **more}))["rowIds"]
         return found
 
-    async def change(self, row_id: int, what: str) -> Any:
-        return await self.post(f"rows/{row_id}", {"what": what})
+    async def change(self, row_id: int, what: str, **more: Any) -> Any:
+        """post, settle, renumber, vanish, reverse, or rewrite with what is new in it."""
+        return await self.post(f"rows/{row_id}", {"what": what, **more})
 
-    async def beneficiary(self, name: str, *, paid: date | None = date(2026, 1, 2)) -> str:
-        asked = {"name": name, "accountNumber": "62000000001"}
+    async def beneficiary(
+        self, name: str, *, paid: date | None = date(2026, 1, 2), **more: Any
+    ) -> str:
+        """Its id."""
+        asked = {"name": name, "accountNumber": "62000000001", **more}
         day = None if paid is None else paid.isoformat()
         made: str = (await self.post("beneficiaries", {**asked, "lastPaid": day}))["beneficiaryId"]
         return made
+
+    async def decide(self, payment_reference: str, what: str) -> Any:
+        """approve, decline, fail or return."""
+        return await self.post(f"payments/{payment_reference}", {"what": what})
+
+    async def payments(self) -> list[Any]:
+        found: list[Any] = (await self.state())["payments"]
+        return found
 
     async def fault(self, **fault: Any) -> None:
         await self.post("faults", fault)
 
     async def assume(self, **assumed: Any) -> None:
-        answer = await self.http.put("/simulator/assumptions", json=assumed)
+        """These; all others stay."""
+        answer = await self.http.patch("/simulator/assumptions", json=assumed)
         assert answer.status_code == 200, answer.text
 
     async def advance(self, seconds: float) -> None:
@@ -71,21 +85,11 @@ class Play:
 @asynccontextmanager
 async def simulated(folder: Path) -> AsyncIterator[Play]:
     """For the time of the block; its books stay in the folder."""
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app.make(folder / "bank.sqlite", _CREDENTIALS),
-            port=0,
-            log_config=None,
-            lifespan="on",
-        )
-    )
-    serving = asyncio.create_task(server.serve())
+    opened = socket.create_server(("127.0.0.1", 0))
+    server = app.serve(folder / "bank.sqlite", _CREDENTIALS)
+    serving = asyncio.create_task(server.serve(sockets=[opened]))
     try:
-        while not server.started:
-            assert not serving.done()
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        url = f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{opened.getsockname()[1]}"
         async with httpx.AsyncClient(base_url=url, timeout=10) as http:
             yield Play(url, http)
     finally:

@@ -134,8 +134,8 @@ async def test_authorisers_approve_decline_or_let_it_lapse(bank: Investec, play:
     to = await play.beneficiary("Thandi")
     taken = [await bank.pay(play.account_id, payment(to, reference=f"P-{n}")) for n in range(3)]
     assert all(each.authorisation_required for each in taken)
-    await play.post(f"payments/{taken[0].payment_reference}", {"approve": True})
-    await play.post(f"payments/{taken[1].payment_reference}", {"approve": False})
+    await play.decide(taken[0].payment_reference, "approve")
+    await play.decide(taken[1].payment_reference, "decline")
     await play.advance(120)
     assert [p["state"] for p in (await play.state())["payments"]] == ["TAKEN", "DECLINED", "LAPSED"]
     assert [row.description for row in await rows(bank, play)] == ["float", "P-0"]
