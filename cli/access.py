@@ -24,6 +24,8 @@ _MIGRATE_FIELDS = (
     *("writer_password", "reader_password", "uploader_password", "banker_password"),
     *("amqp_management_url", "amqp_gateway_password", "amqp_consumer_password"),
 )
+# Who we are at the bank.
+_BANK_FIELDS = ("bank_client_id", "bank_client_secret", "bank_api_key")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -91,9 +93,16 @@ def stored(path: Path) -> Access | None:
 
 
 def without_urls(environment: Mapping[str, str]) -> dict[str, str]:
-    """``environment`` without any way in: for a child, to which its own URLs are then added."""
-    ours = {_name(field) for field in (*DATABASE_FIELDS, *AMQP_FIELDS, *_MIGRATE_FIELDS)}
+    """``environment`` without any way in: for a child, to which its own are then added."""
+    fields = (*DATABASE_FIELDS, *AMQP_FIELDS, *_MIGRATE_FIELDS, *_BANK_FIELDS)
+    ours = {_name(field) for field in fields}
     return {name: value for name, value in environment.items() if name not in ours}
+
+
+def at_the_bank(environment: Mapping[str, str]) -> dict[str, str]:
+    """What ``without_urls`` leaves out that the process needs which deals with the bank."""
+    names = map(_name, _BANK_FIELDS)
+    return {name: environment[name] for name in names if name in environment}
 
 
 def settings_here(environment: Mapping[str, str], kept: Kept) -> Settings:
@@ -123,7 +132,7 @@ def own_fields(environment: Mapping[str, str], kept: Kept) -> frozenset[str]:
     return frozenset(
         field
         for field, port in ports.items()
-        if port is not None and _points_at(environment.get(_name(field), ""), port)
+        if port is not None and points_at(environment.get(_name(field), ""), port)
     )
 
 
@@ -167,7 +176,8 @@ def _name(field: str) -> str:
     return PREFIX + field.upper()
 
 
-def _points_at(url: str, port: int) -> bool:
+def points_at(url: str, port: int) -> bool:
+    """Whether the URL means this port of this machine."""
     try:
         parts = urlsplit(url)
         return parts.hostname in _LOOPBACK and parts.port == port

@@ -118,6 +118,8 @@ def _wipe(here: Home) -> None:
     here.keys_file.unlink(missing_ok=True)
     here.access_file.unlink(missing_ok=True)
     here.state_file.unlink(missing_ok=True)
+    for part in ("", "-wal", "-shm"):
+        here.bank_books.with_name(here.bank_books.name + part).unlink(missing_ok=True)
     shutil.rmtree(here.log_folder, ignore_errors=True)
 
 

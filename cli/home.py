@@ -43,6 +43,11 @@ class Home:
         return self.folder / "access.json"
 
     @property
+    def bank_books(self) -> Path:
+        """The books of the simulated bank: what it once did stays done."""
+        return self.folder / "bank.sqlite"
+
+    @property
     def log_folder(self) -> Path:
         return self.folder / "log"
 

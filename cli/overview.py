@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cli import probes
+from cli import probes, simulated_bank
 from cli.access import stored
 from cli.home import Home
 from cli.servers import rabbitmq, rabbitmq_conf
@@ -31,6 +31,7 @@ class Overview:
     partitions: list[dict[str, Value]]
     broker: dict[str, Value]
     database: dict[str, Value]
+    bank: dict[str, Value]
     url: str
 
     def as_json(self) -> dict[str, Value]:
@@ -43,6 +44,7 @@ class Overview:
             "partitions": self.partitions,
             "broker": self.broker,
             "database": self.database,
+            "bank": self.bank,
         }
 
 
@@ -75,6 +77,7 @@ async def look(here: Home) -> Overview:
             "primary": database.primary,
             "problem": database.problem,
         },
+        bank=bank_of(snapshot.processes),
         url=snapshot.url,
     )
 
@@ -97,6 +100,7 @@ def _nothing_asked(snapshot: Snapshot | None, condition: Condition) -> Overview:
         partitions=[],
         broker={**silent, "alarms": UNKNOWN},
         database={**silent, "primary": None},
+        bank={"kind": UNKNOWN, "url": ""},
         url=snapshot.url if snapshot else "",
     )
 
@@ -132,6 +136,16 @@ def _process(view: ProcessView) -> dict[str, Value]:
         "reason": view.reason,
         "report": view.report,
     }
+
+
+def bank_of(views: Sequence[ProcessView]) -> dict[str, Value]:
+    """Whether money is real: which bank the system has, by the processes that run."""
+    reports = {view.name: view.report for view in views}
+    if simulated_bank.NAME in reports:
+        return {"kind": "simulator", "url": reports[simulated_bank.NAME].get("url", "")}
+    url = reports.get("bank", {}).get("bank", UNKNOWN)
+    kinds = {UNKNOWN: UNKNOWN, "none": "none"}
+    return {"kind": kinds.get(str(url), "api"), "url": "" if url in kinds else url}
 
 
 def _reported(views: Sequence[ProcessView], partition: int) -> Mapping[str, Value]:

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cli.access import Access, without_urls
+from cli.access import Access, at_the_bank, without_urls
 from cli.home import Home, path_for_children
+from cli.simulated_bank import NAME, SimulatedBank
 from cli.supervision.child import METRICS, Plan
 from topology.settings import Settings
 from topology.vitals import LISTEN
@@ -19,6 +20,8 @@ from topology.vitals import LISTEN
 GATEWAYS_STAGE, RELAY_STAGE, CONSUMERS_STAGE = 1, 2, 3
 # Before the consumers, so that what it has sent is still decided.
 BULK_STAGE = RELAY_STAGE
+# A bank is there as long as anybody may ask it.
+SIMULATOR_STAGE = CONSUMERS_STAGE
 _MOST = 8
 
 
@@ -28,8 +31,15 @@ def counts(cores: int) -> tuple[int, int]:
     return max(1, min(_MOST, cores // 2)), max(1, min(_MOST, cores // 4))
 
 
-def for_machine(here: Home, settings: Settings, ways: Access, listening: int) -> list[Plan]:
-    """All processes but servers. ``listening`` is the socket that all gateways accept on."""
+def for_machine(
+    here: Home,
+    settings: Settings,
+    ways: Access,
+    listening: int,
+    simulated: SimulatedBank | None = None,
+) -> list[Plan]:
+    """All processes but servers. ``listening`` is the socket that all gateways accept on;
+    ``simulated`` the bank where it is no other."""
     gateways, consumers = counts(os.cpu_count() or 1)
     shared = {
         **without_urls(os.environ),
@@ -66,8 +76,11 @@ def for_machine(here: Home, settings: Settings, ways: Access, listening: int) ->
         for index in range(consumers)
     ]
     plans.append(_plan(here, ("bulk", 0, 1), {**shared, **ways.for_bulk()}, BULK_STAGE))
-    plans.append(_plan(here, ("bank", 0, 1), {**shared, **ways.for_bank()}, BULK_STAGE))
+    bank = {**ways.for_bank(), **(simulated.for_bank() if simulated else at_the_bank(os.environ))}
+    plans.append(_plan(here, ("bank", 0, 1), {**shared, **bank}, BULK_STAGE))
     plans.append(_plan(here, ("relay", 0, 1), {**shared, **ways.for_consumer()}, RELAY_STAGE))
+    if simulated is not None:
+        plans.append(_simulator(here, simulated, shared))
     return with_metrics_ports(plans, settings.metrics_port)
 
 
@@ -92,6 +105,15 @@ def _plan(
     name = program if count == 1 else f"{program}-{index}"
     arguments = (sys.executable, "-m", "cli", "run", program)
     return Plan(name, arguments, environment, here.log(name), stage, inherits)
+
+
+def _simulator(here: Home, bank: SimulatedBank, shared: Mapping[str, str]) -> Plan:
+    environment = {**shared, **bank.for_itself()}
+    descriptors = () if bank.descriptor is None else (bank.descriptor,)
+    if bank.descriptor is not None:
+        environment[LISTEN] = str(bank.descriptor)
+    arguments = (sys.executable, "-m", "bank.simulator")
+    return Plan(NAME, arguments, environment, here.log(NAME), SIMULATOR_STAGE, descriptors)
 
 
 def _empty(folder: Path) -> Path:

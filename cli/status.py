@@ -76,7 +76,8 @@ def render(seen: Overview) -> Group:
         f"database {_answer(seen.database)}, primary: {seen.database['primary']};"
         f" broker {_answer(seen.broker)}, alarms: {seen.broker['alarms']}"
     )
-    return Group(head, servers, _processes(seen), _partitions(seen))
+    bank = Text(f"bank: {seen.bank['kind']} {seen.bank['url']}".rstrip())
+    return Group(head, servers, bank, _processes(seen), _partitions(seen))
 
 
 def _answer(server: dict[str, object]) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_plus, urlsplit
 
+from cli import simulated_bank
 from cli.access import stored
 from cli.home import Home
+from cli.simulated_bank import SimulatedBank
 from cli.supervision import state
 from cli.supervision.state import Snapshot
 
@@ -29,6 +31,9 @@ def summary(here: Home, snapshot: Snapshot) -> str:
             f"  database  {masked(ways.owner)}",
             f"  broker    {masked(ways.administrator)}",
         ]
+    if any(view.name == simulated_bank.NAME for view in snapshot.processes):
+        bank = SimulatedBank(here, here.kept.port(simulated_bank.NAME) or 0)
+        lines.append(f"  bank      {bank.url}  (a simulator: no money is real)")
     lines += [f"  logs      {here.log_folder}", '  keys      eval "$(./sov env)"']
     return "\n".join(lines)
 

@@ -6,13 +6,14 @@ import asyncio
 import os
 import resource
 import signal
+import socket
 import sys
 
 import asyncpg
 import click
 from aio_pika.exceptions import AMQPError
 
-from cli import detached, listening, plans, provision
+from cli import detached, listening, plans, provision, simulated_bank
 from cli.access import Access, BadSettings, access, private_names, settings_here, store
 from cli.home import Home, compose_file, home
 from cli.listening import CannotListen
@@ -21,6 +22,7 @@ from cli.servers import install, postgres
 from cli.servers.failures import ServerUnavailable
 from cli.servers.places import Say
 from cli.servers.provide import Server, provide
+from cli.simulated_bank import SimulatedBank
 from cli.summary import already_running, summary
 from cli.supervision import orphans, state
 from cli.supervision.child import Plan
@@ -63,8 +65,17 @@ def command(detach: bool) -> None:
 async def _foreground(here: Home, settings: Settings) -> None:
     listening.check_exposure(settings)  # before anything is started or installed
     _allow_many_files()
+    with (
+        listening.open_socket(settings, here.kept) as opened,
+        simulated_bank.simulated(here, settings) as bank,
+    ):
+        await _supervise(here, settings, opened, bank)
+
+
+async def _supervise(
+    here: Home, settings: Settings, opened: socket.socket, bank: SimulatedBank | None
+) -> None:
     before = state.read(here.state_file)
-    opened = listening.open_socket(settings, here.kept)
     url = listening.url_of(opened, settings)
 
     private = private_names(settings)
@@ -80,7 +91,7 @@ async def _foreground(here: Home, settings: Settings) -> None:
         ways = access(settings, here.kept)
         store(ways, here.access_file)
         await provision.provision(_needs(here, settings, ways))
-        return plans.for_machine(here, settings, ways, opened.fileno())
+        return plans.for_machine(here, settings, ways, opened.fileno(), bank)
 
     around = Surroundings(here.state_file, url, listening=opened, private=private)
     supervisor = Supervisor(servers, prepare, around, _say)
@@ -92,7 +103,6 @@ async def _foreground(here: Home, settings: Settings) -> None:
         await supervisor.run(stop)
     finally:
         ready.cancel()
-        opened.close()
 
 
 def _asked_to_stop(stop: asyncio.Event, supervisor: Supervisor) -> None:

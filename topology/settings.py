@@ -134,6 +134,12 @@ class Settings(BaseSettings):
         )
     )
 
+    # Read by the simulated bank alone, which takes the credentials above from whoever asks it.
+    bank_simulator_books: Path | None = Field(None, description="file of the simulated bank")
+    bank_simulator_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        0, description="its port on this machine; 0: any"
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="lowest level that is logged"
     )

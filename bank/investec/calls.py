@@ -29,7 +29,7 @@ _LARGEST_ANSWER: Final = 64 * 1024 * 1024
 _SHOWN: Final = 500
 _SUCCESS: Final = range(200, 300)
 _UNAUTHORISED: Final = 401
-NOT_ADMITTED: Final = frozenset({_UNAUTHORISED, 403})
+_NOT_ADMITTED: Final = frozenset({_UNAUTHORISED, 403})
 TOO_MANY: Final = 429
 SERVER_ERROR: Final = 500
 
@@ -67,10 +67,15 @@ class Answer:
                 words = str(json.loads(words))
         return f"{self.status} {words[:_SHOWN]}".rstrip()
 
+    @property
+    def refusal(self) -> Refused:
+        """What an answer means that is no success."""
+        return NotAdmitted(self.text) if self.status in _NOT_ADMITTED else Refused(self.text)
+
     def accepted(self) -> bytes:
         """The body of an answer that is no refusal. Raises ``Refused``."""
         if not self.is_success:
-            raise NotAdmitted(self.text) if self.status in NOT_ADMITTED else Refused(self.text)
+            raise self.refusal
         return self.body
 
 

@@ -175,7 +175,7 @@ class Investec:
 def _understood(answer: Answer) -> Submitted:
     """What a payment came to. Raises ``Refused`` or ``OutcomeUnknown``."""
     if answer.status in _REFUSALS:
-        answer.accepted()
+        raise answer.refusal
     if not answer.is_success:
         raise OutcomeUnknown(f"the bank answered {answer.text}")
     try:

@@ -75,5 +75,5 @@ class Assumptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     self_link: Literal["url", "null"] = "url"
     error_body: Literal["empty", "json", "html"] = "empty"
     """Of 403, 429 and 500."""
-    most_requests_per_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    most_requests_a_minute: Annotated[int, msgspec.Meta(ge=0)] = 0
     """Beyond it 429; 0: never. The bank publishes no rate."""

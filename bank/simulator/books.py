@@ -30,6 +30,7 @@ SCOPES: Final = (
 
 _SCHEMA: Final = Path(__file__).with_suffix(".sql")
 _TABLES: Final = ("payments", "beneficiaries", "rows", "accounts", "kept")
+_WAIT_S: Final = 3.0
 _FIRST_ORDER: Final = 13_000
 _AHEAD, _ASSUMED, _SCOPES = "ahead_s", "assumptions", "scopes"
 
@@ -53,13 +54,17 @@ class NewAccount:
 
 
 class Books:
-    """One file, one thread. Every change is made inside ``changing``."""
+    """One file, one thread, one process. Every change is made inside ``changing``."""
 
     def __init__(self, path: Path) -> None:
-        self._file = sqlite3.connect(path, isolation_level=None)
+        """Raises ``sqlite3.OperationalError`` where another process has them open, after waiting
+        for one that is about to end."""
+        self._file = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S)
         self._file.row_factory = sqlite3.Row
-        # A killed process loses nothing; after a power cut the last second may be missing.
-        self._file.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
+        # Two banks on the same books would be one too many. A killed process loses nothing; after a
+        # power cut the last moments may be missing.
+        for setting in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
+            self._file.execute(f"PRAGMA {setting}")
         self._file.executescript(_SCHEMA.read_text())
         with self.changing():
             self._begin()

@@ -20,6 +20,7 @@ from bank.simulator.rows import Rows
 #: In a request's scope: ends its connection without another word.
 CUT: Final = "simulator.cut"
 
+_MINUTE_S: Final = 60
 _ERRORS: Final = {
     "empty": b"",
     "json": b'{"message": "The request was not carried out."}',
@@ -54,7 +55,7 @@ class Bank:
     faults: Faults = field(default_factory=Faults)
     tokens: dict[str, Token] = field(default_factory=dict)
     called: list[float] = field(default_factory=list)
-    """The calls of the last second."""
+    """The calls of the last minute."""
 
     def catch_up(self) -> None:
         """With the clock; a change like any other."""
@@ -124,9 +125,9 @@ def _error(bank: Bank, status: int) -> Response:
 
 
 def _too_many(bank: Bank) -> bool:
-    most = bank.books.assumptions.most_requests_per_s
+    most = bank.books.assumptions.most_requests_a_minute
     now_s = time.monotonic()
-    bank.called = [at_s for at_s in bank.called if now_s - at_s < 1]
+    bank.called = [at_s for at_s in bank.called if now_s - at_s < _MINUTE_S]
     if most and len(bank.called) >= most:
         return True
     bank.called.append(now_s)

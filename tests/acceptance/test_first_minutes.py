@@ -64,7 +64,9 @@ async def test_the_transfer_of_the_readme_works_when_pasted(home: Mapping[str, s
 async def test_status_says_what_runs(home: Mapping[str, str]) -> None:
     status = json.loads(await sov(home, "status", "--json"))
     names = {p["name"] for p in status["processes"]}
-    assert {"postgresql", "rabbitmq", "gateway", "consumer", "relay"} <= names
+    assert {"postgresql", "rabbitmq", "gateway", "consumer", "relay", "bank"} <= names
+    assert (status["bank"]["kind"], "bank-simulator" in names) == ("simulator", True)
+    assert "bank: simulator" in await sov(home, "status")
     assert status["running"] is True
     assert all(p["state"] == "ready" for p in status["processes"])
     assert len(status["partitions"]) == 8

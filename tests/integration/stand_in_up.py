@@ -20,8 +20,10 @@ from topology.vitals import LISTEN
 STAGES = {"gateway": 1, "relay": 2, "consumer": 3}
 
 
-def stand_ins(here: Home, settings: Settings, ways: Access, listening: int) -> list[Plan]:
-    del settings, ways
+def stand_ins(
+    here: Home, settings: Settings, ways: Access, listening: int, bank: object
+) -> list[Plan]:
+    del settings, ways, bank
     journal = here.folder / "journal"
     shared = {**os.environ, **path_for_children(os.environ)}
     return [

@@ -55,8 +55,10 @@ def test_a_process_may_end_for_any_reason(text: str) -> None:
         partitions=[partition],
         broker={"reachable": False, "problem": f"broker {text}", "alarms": "none"},
         database={"reachable": True, "primary": True, "problem": ""},
+        bank={"kind": "simulator", "url": "http://127.0.0.1:2"},
         url="http://127.0.0.1:1",
     )
     shown = printed(status.render(seen))
+    assert "bank: simulator http://127.0.0.1:2" in shown
     for part in (f" {text}", f"consumer {text}", f"broker {text}"):
         assert part in shown
