@@ -211,7 +211,7 @@ async def test_the_banks_own_authorisers_are_waited_for(here: Town) -> None:
     await here.said(payout, "approvals", "ben", "HELD")
     taken = await here.becomes(payout, "AWAITING_BANK")
     assert taken["authorisedUntil"] > taken["submitted"]
-    await here.play.post(f"payments/{taken['paymentReference']}", {"approve": True})
+    await here.play.decide(taken["paymentReference"], "approve")
     await here.play.advance(10)
     await here.becomes(payout, "SETTLED")
 
@@ -251,7 +251,7 @@ async def test_a_debit_of_its_amount_without_its_reference_is_no_bank_charge(her
 
     await eventually(is_told)
     assert (await here.get(payout))["status"] == "AWAITING_BANK"
-    await here.play.post(f"payments/{taken['paymentReference']}", {"approve": True})
+    await here.play.decide(taken["paymentReference"], "approve")
     await here.play.advance(10)
     await here.becomes(payout, "SETTLED")
 
