@@ -22,7 +22,7 @@ from uuid import UUID
 from ledger.references import REFERENCE_LENGTH, is_reference
 
 _START: Final = "RF"
-_LONGEST_ALIAS: Final = 5
+LONGEST_ALIAS: Final = 5
 """In words."""
 _WORD: Final = re.compile(r"[A-Z0-9]+")
 
@@ -56,7 +56,7 @@ class Suspense:
 
 def plain(text: str) -> str:
     """What two spellings of the same reference have in common."""
-    return "".join(_words(text))
+    return "".join(words(text))
 
 
 def references(description: str) -> Sequence[str]:
@@ -73,12 +73,12 @@ def references(description: str) -> Sequence[str]:
 
 def aliases(description: str) -> Sequence[str]:
     """Whatever could be an alias: whole words alone, up to five together, plainly spelt."""
-    words = _words(description)
+    found = words(description)
     return list(
         dict.fromkeys(
-            "".join(words[first : first + count])
-            for count in range(1, _LONGEST_ALIAS + 1)
-            for first in range(len(words) - count + 1)
+            "".join(found[first : first + count])
+            for count in range(1, LONGEST_ALIAS + 1)
+            for first in range(len(found) - count + 1)
         )
     )
 
@@ -105,6 +105,7 @@ def _only(found: Mapping[str, UUID], rung: Rung) -> Match | Suspense:
     return Match(wallet_id, rung, by)
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
+    """Plainly spelt: letters and digits alone, upper case."""
     # Full-width digits and the like are what they look like; accents are not letters of ours.
     return _WORD.findall(unicodedata.normalize("NFKC", text).upper())

@@ -25,6 +25,7 @@ from bank.investec.client import Investec
 from bank.leading import Leadership
 from bank.payouts import working as payouts
 from bank.payouts.claiming import PayoutRows
+from bank.reading_files import Files
 from bank.services import Following, Services
 from bank.steps import Step, Steps
 from ledger.database import banker_pool
@@ -154,6 +155,7 @@ def steps(services: Services) -> Sequence[Step]:
     claimants: list[Claimant] = [PayoutRows(), Returns()]
     found = [
         Step("accounts", _ACCOUNTS_EVERY_S, Accounts(services).run),
+        Step("statements", _LOOK_EVERY_S, Files(services).run),
         Step("matching", _LOOK_EVERY_S, Deciding(services, claimants).run),
         Step("booking", _LOOK_EVERY_S, Booking(services, claimants).run),
         Step("actions", _LOOK_EVERY_S, Acting(services).run),

@@ -10,9 +10,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import openapi
 from gateway.backend import Backend
+from gateway.bank_exceptions import BankExceptions
+from gateway.bank_hints import BankHints
 from gateway.batches import Batches
 from gateway.commands import CommandStates
 from gateway.dead_letters import DeadLetters
+from gateway.deposits import Deposits
 from gateway.health import Health
 from gateway.history import History
 from gateway.middleware import Boundary
@@ -22,6 +25,7 @@ from gateway.payout_words import PayoutWords
 from gateway.payouts import Payouts
 from gateway.reservations import Reservations
 from gateway.routing import Admits, Directory, Route, require_declared
+from gateway.suspense import Suspense
 from gateway.transfer_groups import TransferGroups
 from gateway.transfers import Transfers
 from gateway.wallets import Wallets
@@ -87,6 +91,10 @@ def operations(backend: Backend, health: Health) -> list[Operation]:
         *Batches(backend).operations(),
         *DeadLetters(backend, writes).operations(),
         *PayoutExports(backend).operations(),
+        *Deposits(backend).operations(),
+        *Suspense(backend).operations(),
+        *BankExceptions(backend).operations(),
+        *BankHints(backend).operations(),
         *Payouts(backend).operations(),
         *PayoutWords(backend).operations(),
         *health.operations(),

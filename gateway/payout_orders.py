@@ -21,7 +21,7 @@ from gateway.books import Books
 from gateway.call import Call
 from gateway.identifiers import idempotency_key, parse_id
 from gateway.payout_bodies import NewPayout
-from gateway.problems import Refusal, invalid, unavailable
+from gateway.problems import GatewayCode, Refusal, invalid, unavailable
 from ledger.commands import RESERVATION_KEY_LENGTH
 from ledger.money import LIMIT_MINOR, exponent_of, to_minor
 from ledger.rejections import Code
@@ -38,6 +38,13 @@ def bank_of(services: Services) -> Books:
 
 
 def person_of(call: Call) -> Person:
+    """Who is behind the key. Raises ``Refusal`` where nobody is known to be."""
+    if call.key.owner in ("", call.key.name):
+        raise Refusal(
+            GatewayCode.SAME_OWNER,
+            "nobody is known to stand behind this key, and two people have to agree here: make one"
+            " with --owner",
+        )
     return Person(call.key.key_id, call.key.owner)
 
 

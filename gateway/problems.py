@@ -39,6 +39,8 @@ class GatewayCode(StrEnum):
     PAYOUT_EXPORT_NOT_FOUND = "payout-export-not-found"
     PAYOUT_CONFLICT = "payout-conflict"
     DUPLICATE_PAYOUT = "duplicate-payout"
+    BANK_NOT_FOUND = "bank-not-found"
+    BANK_CONFLICT = "bank-conflict"
     SAME_OWNER = "same-owner"
     DEAD_LETTER_NOT_REPLAYABLE = "dead-letter-not-replayable"
     METHOD_NOT_ALLOWED = "method-not-allowed"
@@ -75,6 +77,7 @@ KINDS: Final[Mapping[AnyCode, Kind]] = MappingProxyType(
         GatewayCode.NOT_FOUND: Kind(404, "Nothing here"),
         GatewayCode.COMMAND_NOT_FOUND: Kind(404, "No such command"),
         GatewayCode.BATCH_NOT_FOUND: Kind(404, "No such batch"),
+        GatewayCode.BANK_NOT_FOUND: Kind(404, "Nothing of this id at the bank side"),
         GatewayCode.PAYOUT_NOT_FOUND: Kind(404, "No such payout"),
         GatewayCode.PAYOUT_EXPORT_NOT_FOUND: Kind(404, "No such payment file"),
         Code.DEAD_LETTER_NOT_FOUND: Kind(404, "No such dead letter"),
@@ -83,6 +86,7 @@ KINDS: Final[Mapping[AnyCode, Kind]] = MappingProxyType(
         Code.RESERVATION_NOT_FOUND: Kind(404, "No such live reservation"),
         GatewayCode.METHOD_NOT_ALLOWED: Kind(405, "Not with this method"),
         GatewayCode.BATCH_CONFLICT: Kind(409, "The batch is not what the call takes it for"),
+        GatewayCode.BANK_CONFLICT: Kind(409, "It is not what the call takes it for"),
         GatewayCode.PAYOUT_CONFLICT: Kind(409, "The payout is not what the call takes it for"),
         GatewayCode.DUPLICATE_PAYOUT: Kind(409, "The payout's key is in use already"),
         Code.DEAD_LETTER_RESOLVED: Kind(409, "The dead letter was dealt with before"),

@@ -105,6 +105,7 @@ class Actions(Statements):
     suspense: str
     expected: str
     lock_row: str
+    currency: str
     lately: str
     ask: str
     action: str
@@ -119,6 +120,7 @@ class Actions(Statements):
     retract: str
     awaited_return: str
     exceptions: str
+    exception: str
     lock_exception: str
     resolve: str
     drop_remake: str

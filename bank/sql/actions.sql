@@ -39,6 +39,11 @@ SELECT r.row_id, r.account_id, r.credit, r.amount_minor, r.wallet_id, r.purpose,
  WHERE r.row_id = $1::uuid
    FOR UPDATE OF r
 
+-- name: currency
+-- What a row's amount is in.
+-- $1 uuid row id
+SELECT a.currency FROM bank_rows r JOIN bank_accounts a USING (account_id) WHERE r.row_id = $1::uuid
+
 -- name: lately
 -- What was done or tried about a row and stands in the way of something else: an action that is open,
 -- a disposal that is done, a command that may still be decided.
@@ -149,6 +154,15 @@ SELECT e.exception_id, e.account_id, e.kind, e.row_id, e.other_row_id, e.detail,
   LEFT JOIN bank_actions o ON o.row_id = e.row_id AND o.finished IS NULL
  WHERE e.exception_id < $1::uuid AND (NOT $2::boolean OR e.resolved IS NULL)
  ORDER BY e.exception_id DESC LIMIT $3::integer
+
+-- name: exception
+-- $1 uuid exception id
+SELECT e.exception_id, e.account_id, e.kind, e.row_id, e.other_row_id, e.detail, e.found, e.resolved,
+       e.resolution, e.resolved_by, e.reason,
+       o.action_id AS open_action, o.kind AS open_kind, o.status AS open_status
+  FROM bank_exceptions e
+  LEFT JOIN bank_actions o ON o.row_id = e.row_id AND o.finished IS NULL
+ WHERE e.exception_id = $1::uuid
 
 -- name: lock_exception
 -- $1 uuid exception id

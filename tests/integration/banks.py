@@ -1,4 +1,4 @@
-"""The bank process beside a consumer, a gateway and the simulated bank, in the test's event loop."""
+"""The bank process, a consumer, a gateway and the simulated bank, in the test's event loop."""
 
 from __future__ import annotations
 

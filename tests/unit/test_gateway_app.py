@@ -57,6 +57,27 @@ SCOPES = """
     POST   | /v1/payouts/exports                                  | bank
     GET    | /v1/payouts/exports                                  | any
     GET    | /v1/payouts/exports/{exportId}/file                  | bank
+    GET    | /v1/bank/accounts                                    | any
+    GET    | /v1/bank/rows                                        | any
+    POST   | /v1/bank/rows/{rowId}/actions                        | bank
+    POST   | /v1/bank/fetches                                     | bank
+    GET    | /v1/bank/fetches/{fetchId}                           | any
+    POST   | /v1/bank/statements                                  | bank
+    GET    | /v1/bank/statements/{statementId}                    | any
+    GET    | /v1/suspense                                         | any
+    POST   | /v1/suspense/{rowId}/actions                         | bank
+    GET    | /v1/bank/actions                                     | any
+    GET    | /v1/bank/actions/{actionId}                          | any
+    POST   | /v1/bank/actions/{actionId}/approvals                | approver
+    POST   | /v1/bank/actions/{actionId}/refusals                 | approver bank
+    GET    | /v1/bank/exceptions                                  | any
+    POST   | /v1/bank/exceptions/{exceptionId}/resolutions        | bank
+    POST   | /v1/bank/aliases                                     | bank
+    GET    | /v1/bank/aliases                                     | any
+    DELETE | /v1/bank/aliases/{aliasId}                           | bank
+    POST   | /v1/bank/expected-payments                           | bank
+    GET    | /v1/bank/expected-payments                           | any
+    DELETE | /v1/bank/expected-payments/{expectedId}              | bank
     GET    | /metrics                                             | any
     GET    | /healthz                                             |
     GET    | /readyz                                              |
@@ -192,7 +213,11 @@ class TestDocumentation:
             operation = document["paths"][path][method.lower()]
             assert operation["summary"]
             # What only changes rows beside the books is done when it is answered.
-            stops = path.startswith(("/v1/batches/", "/v1/payouts/")) and method == "POST"
+            stops = (
+                path.startswith(("/v1/batches/", "/v1/payouts/", "/v1/bank/actions/"))
+                or path.endswith("/resolutions")
+                or path.startswith(("/v1/bank/aliases", "/v1/bank/expected-payments"))
+            ) and method in ("POST", "DELETE")
             assert ("202" in operation["responses"]) == (method != "GET" and not stops)
             for status, answer in operation["responses"].items():
                 assert answer["description"]

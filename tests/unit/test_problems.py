@@ -58,6 +58,8 @@ CONTRACT = """
     head-too-large            | 431
     dead-letter-not-found     | 404
     batch-conflict            | 409
+    bank-not-found            | 404
+    bank-conflict             | 409
     payout-not-found          | 404
     payout-export-not-found   | 404
     payout-conflict           | 409

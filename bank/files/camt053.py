@@ -1,0 +1,109 @@
+"""CAMT.053 (ISO 20022) of any version: entries that are booked, and the balances around them.
+
+Elements are found by name, whatever the namespace: ``Ntry/{Amt@Ccy, CdtDbtInd, RvslInd, Sts,
+BookgDt, ValDt, AddtlNtryInf, NtryDtls/TxDtls/{Refs/EndToEndId, RmtInf/{Ustrd,
+Strd/CdtrRefInf/Ref}}}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from defusedxml import ElementTree
+from defusedxml.common import DefusedXmlException
+
+from bank.files.entries import Entry, FileInvalid, Statement
+
+_OPENING: Final = frozenset({"OPBD", "PRCD"})
+_CLOSING: Final = "CLBD"
+
+
+def read(body: bytes) -> Statement:
+    """Raises ``FileInvalid``."""
+    try:
+        root = ElementTree.fromstring(body)
+    except (ElementTree.ParseError, DefusedXmlException, ValueError) as error:
+        raise FileInvalid(f"it is no XML that is read here: {error}") from None
+    statements = list(_all(root, "Stmt"))
+    if len(statements) != 1:
+        raise FileInvalid(f"it has {len(statements)} statements; hand in one account's at a time")
+    (statement,) = statements
+    try:
+        return _statement(statement)
+    except (InvalidOperation, ValueError) as error:
+        raise FileInvalid(f"it is no CAMT.053: {error}") from None
+
+
+def _statement(statement: Any) -> Statement:
+    entries = [_entry(each) for each in _children(statement, "Ntry") if _is_booked(each)]
+    balances = {
+        _text(each, "Tp", "CdOrPrtry", "Cd"): _signed(each) for each in _children(statement, "Bal")
+    }
+    opening = next((balances[code] for code in _OPENING if code in balances), None)
+    currencies = {each.get("Ccy") for each in _all(statement, "Amt")} - {None}
+    own = _text(statement, "Acct", "Ccy")
+    return Statement(
+        sorted(entries, key=lambda entry: entry.booked),
+        own or (currencies.pop() if len(currencies) == 1 else None),
+        opening,
+        balances.get(_CLOSING),
+        _day(_text(statement, "FrToDt", "FrDtTm")),
+        _day(_text(statement, "FrToDt", "ToDtTm")),
+    )
+
+
+def _entry(entry: Any) -> Entry:
+    booked = _day(_text(entry, "BookgDt", "Dt") or _text(entry, "BookgDt", "DtTm"))
+    if booked is None:
+        raise ValueError("an entry that is booked has no booking date")
+    words = [each.text for name in ("Ustrd", "Ref") for each in _all(entry, name)]
+    words += [each.text for each in _all(entry, "EndToEndId") if each.text != "NOTPROVIDED"]
+    words += [each.text for each in _children(entry, "AddtlNtryInf")]
+    amount = _signed(entry)
+    return Entry(
+        booked=booked,
+        amount=amount,
+        description=" ".join(filter(None, words)),
+        valued=_day(_text(entry, "ValDt", "Dt") or _text(entry, "ValDt", "DtTm")),
+    )
+
+
+def _is_booked(entry: Any) -> bool:
+    """Before version 8 the status is the element's own text, since then a code in it."""
+    return (_text(entry, "Sts") or _text(entry, "Sts", "Cd")) == "BOOK"
+
+
+def _signed(element: Any) -> Decimal:
+    """``CdtDbtInd`` is the direction of the money, of reversals too (``RvslInd`` only says so)."""
+    direction, text = _text(element, "CdtDbtInd"), _text(element, "Amt")
+    if direction not in ("CRDT", "DBIT") or text is None:
+        raise ValueError("an amount without a direction")
+    return Decimal(text) if direction == "CRDT" else -Decimal(text)
+
+
+def _text(element: Any, *path: str) -> str | None:
+    for name in path:
+        element = next(_children(element, name), None)
+        if element is None:
+            return None
+    text: str = (element.text or "").strip()
+    return text or None
+
+
+def _children(element: Any, name: str) -> Iterator[Any]:
+    return (each for each in element if _local(each) == name)
+
+
+def _all(element: Any, name: str) -> Iterator[Any]:
+    return (each for each in element.iter() if _local(each) == name)
+
+
+def _local(element: Any) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text[:10])

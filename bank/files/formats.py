@@ -1,0 +1,29 @@
+"""Which formats there are, and what is the same in all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from bank.files import camt053, csv_file, mt940_file, ofx
+from bank.files.csv_file import Columns, ColumnsInvalid, columns_of
+from bank.files.entries import FileInvalid, Statement, fetched_of
+from bank.lines import Fetched
+
+__all__ = ["FORMATS", "Columns", "ColumnsInvalid", "FileInvalid", "columns_of", "read"]
+
+_READERS: Final[dict[str, Callable[[bytes], Statement]]] = {
+    "MT940": mt940_file.read,
+    "CAMT053": camt053.read,
+    "OFX": ofx.read,
+}
+FORMATS: Final = (*_READERS, "CSV")
+
+
+def read(format_: str, body: bytes, columns: str | None, currency: str, exponent: int) -> Fetched:
+    """All of the file, or none of it. Raises ``FileInvalid``."""
+    if format_ == "CSV":
+        statement = csv_file.read(body, columns_of(columns or ""))
+    else:
+        statement = _READERS[format_](body)
+    return fetched_of(statement, format_, currency, exponent)

@@ -1,0 +1,78 @@
+"""OFX, both as SGML (1.x: elements that are not closed) and as XML (2.x): what a statement has.
+
+``STMTTRN/{DTPOSTED, TRNAMT, TRNTYPE, NAME, MEMO}``, ``CURDEF``, ``BANKTRANLIST/{DTSTART, DTEND}``.
+Its ``LEDGERBAL`` is of the day on which the file was made, and so proves nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from html import unescape
+from typing import Final
+
+from bank.files.entries import Entry, FileInvalid, Statement
+
+_ENTRY: Final = re.compile(r"<STMTTRN>(.*?)(?=</STMTTRN>|<STMTTRN>|</BANKTRANLIST>)", re.S | re.I)
+_ELEMENT: Final = re.compile(r"<([A-Z0-9.]+)>([^<\r\n]*)", re.I)
+_DAY: Final = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})", re.ASCII)
+_CHARSET: Final = re.compile(rb"^CHARSET:\s*(\S+)", re.M)
+
+
+def read(body: bytes) -> Statement:
+    """Raises ``FileInvalid``."""
+    text = _decoded(body)
+    if not re.search(r"<OFX>", text, re.I):
+        raise FileInvalid("it is no OFX")
+    if len(re.findall(r"<STMTRS>", text, re.I)) != 1:
+        raise FileInvalid("it has not exactly one bank statement; hand in one account at a time")
+    head, _, _ = text.partition("<STMTTRN>")
+    around = _elements(head)
+    try:
+        entries = [_entry(_elements(each)) for each in _ENTRY.findall(text)]
+        return Statement(
+            sorted(entries, key=lambda entry: entry.booked),
+            around.get("CURDEF"),
+            first=_day(around["DTSTART"]) if "DTSTART" in around else None,
+            last=_day(around["DTEND"]) if "DTEND" in around else None,
+        )
+    except (KeyError, ValueError, InvalidOperation) as error:
+        raise FileInvalid(f"it is no OFX that can be read: {error!r}") from None
+
+
+def _entry(found: dict[str, str]) -> Entry:
+    name, memo = found.get("NAME", ""), found.get("MEMO", "")
+    return Entry(
+        booked=_day(found["DTPOSTED"]),
+        amount=Decimal(found["TRNAMT"].replace(",", ".")),
+        description=name if memo in name else f"{name} {memo}",
+        kind=found.get("TRNTYPE"),
+    )
+
+
+def _elements(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in _ELEMENT.findall(text):
+        if value.strip():
+            found.setdefault(name.upper(), unescape(value.strip()))
+    return found
+
+
+def _day(text: str) -> date:
+    match = _DAY.match(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no day")
+    return date(*map(int, match.groups()))
+
+
+def _decoded(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        charset = _CHARSET.search(body)
+        name = charset[1].decode() if charset else "1252"
+        try:
+            return body.decode(f"cp{name}" if name.isdigit() else name, errors="replace")
+        except LookupError:
+            return body.decode("cp1252", errors="replace")
