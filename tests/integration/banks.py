@@ -113,6 +113,24 @@ class Branch:
         assert found is not None
         return found
 
+    async def followed(self) -> None:
+        """Wait for the account to be followed."""
+
+        async def some() -> bool:
+            return bool((await self.running.get("/v1/bank/accounts"))["items"])
+
+        await eventually(some)
+
+    async def post(self, scope: str, path: str, body: Any, expect: int | None = None) -> Any:
+        """With the key of the scope; succeeds unless a status is expected."""
+        answer = await self.http.post(path, json=body, headers=self.running.key(scope))
+        assert answer.status_code == expect or (expect is None and answer.is_success), answer.text
+        return answer.json()
+
+    async def delete(self, scope: str, path: str) -> None:
+        answer = await self.http.delete(path, headers=self.running.key(scope))
+        assert answer.status_code == 204, answer.text
+
     async def exceptions(self) -> list[tuple[str, bool]]:
         """Kind, and whether it is resolved."""
         rows = await self.owner.fetch("SELECT kind, resolved FROM bank_exceptions ORDER BY found")

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway import bank_schemas as schemas
+from gateway.schemas import Schema
 from tests.integration.banks import Branch, branch, of
 from tests.servers import Servers
 
@@ -16,6 +19,14 @@ from tests.servers import Servers
 async def town(servers: Servers, template: str, tmp_path: Path) -> AsyncIterator[Branch]:
     async with branch(servers, template, tmp_path) as ready:
         yield ready
+
+
+async def page(town: Branch, path: str, schema: type[Schema], **query: Any) -> list[Any]:
+    """The items, which are as documented."""
+    found = await town.running.get(path, **query)
+    schema.model_validate(found)
+    items: list[Any] = found["items"]
+    return items
 
 
 async def test_a_deposit_finds_its_wallet(town: Branch) -> None:
@@ -33,3 +44,118 @@ async def test_a_deposit_finds_its_wallet(town: Branch) -> None:
         assert await town.control() == Decimal("-148.50")
     await town.assert_ties()
     assert await town.exceptions() == []
+    shown = await page(town, "/v1/bank/rows", schemas.BankRowPage, limit=2)
+    assert [(row["direction"], row["amount"]) for row in shown] == [
+        ("DEBIT", "1.50"),
+        ("CREDIT", "50.00"),
+    ]
+    (account,) = await page(town, "/v1/bank/accounts", schemas.BankAccountPage)
+    assert account["openingBalance"] == "0.00"
+
+
+async def test_equal_deposits_are_all_real_and_none_is_booked_twice(town: Branch) -> None:
+    await town.running.wallet("alice-01")
+    await town.play.credit(10_00, await town.reference("alice-01"), times=5)
+    async with town.bank():
+        await town.booked(5)
+        assert (await town.fetch())["new"] == 0
+    async with town.bank():
+        schemas.FetchSchema.model_validate(await town.fetch())
+    assert await town.balance("alice-01") == Decimal(50)
+    await town.assert_ties()
+
+
+async def test_rows_that_are_not_settled_wait(town: Branch) -> None:
+    (pending,) = await town.play.credit(10_00, "later", settles="later")
+    (unnumbered,) = await town.play.credit(20_00, "soon", settles="unnumbered")
+    async with town.bank():
+        assert (await town.fetch())["new"] == 0
+        await town.play.change(unnumbered, "settle")
+        assert (await town.fetch())["new"] == 1
+        await town.play.change(pending, "settle")
+        assert (await town.fetch())["new"] == 1
+        await town.booked(2)
+    assert await town.suspense() == Decimal(30)
+    await town.assert_ties()
+
+
+async def test_a_row_whose_number_changes_is_told_and_not_booked_again(town: Branch) -> None:
+    (row_id,) = await town.play.credit(10_00, "rent")
+    async with town.bank():
+        await town.booked(1)
+        await town.play.change(row_id, "renumber")
+        assert (await town.fetch())["new"] == 0
+        assert (await town.fetch())["exceptions"] == 0
+    assert await town.exceptions() == [("MOVED", False)]
+    assert await town.suspense() == Decimal(10)
+    await town.assert_ties()
+    (moved,) = await page(town, "/v1/bank/exceptions", schemas.BankExceptionPage)
+    await town.post(
+        "bank",
+        f"/v1/bank/exceptions/{moved['exceptionId']}/resolutions",
+        {"resolution": "ACKNOWLEDGED", "reason": "seen"},
+        200,
+    )
+    assert await page(town, "/v1/bank/exceptions", schemas.BankExceptionPage) == []
+
+
+async def test_a_wallet_that_is_closed_sends_its_deposit_to_suspense(town: Branch) -> None:
+    alice = await town.running.wallet("alice-01")
+    reference = await town.reference("alice-01")
+    closed = await town.http.patch(f"/v1/wallets/{alice}", json={"status": "CLOSED"})
+    assert closed.status_code == 200
+    await town.play.credit(10_00, reference)
+    async with town.bank():
+        (row,) = await town.booked(1)
+    assert (row["purpose"], row["matched_by"]) == ("WALLET_REFUSED", reference)
+    (item,) = await page(town, "/v1/suspense", schemas.SuspensePage)
+    assert item["suggestions"] == [{"walletId": alice, "why": "CANDIDATE"}]
+    await town.assert_ties()
+
+
+async def test_two_references_are_none(town: Branch) -> None:
+    first, second = await town.running.wallet("alice-01"), await town.running.wallet("bob-0001")
+    both = f"{await town.reference('alice-01')} {await town.reference('bob-0001')}"
+    await town.play.credit(10_00, both)
+    async with town.bank():
+        await town.booked(1)
+    (item,) = await page(town, "/v1/suspense", schemas.SuspensePage)
+    assert item["purpose"] == "SEVERAL_WALLETS"
+    assert {each["walletId"] for each in item["suggestions"]} == {first, second}
+
+
+async def test_aliases_and_expected_payments(town: Branch) -> None:
+    async with town.bank():
+        await town.followed()
+        alice = await town.running.wallet("alice-01")
+        account = {"accountId": town.play.account_id, "walletId": alice}
+        alias = await town.post("bank", "/v1/bank/aliases", {**account, "alias": "Naidoo rent"})
+        schemas.AliasSchema.model_validate(alias)
+        again = {**account, "alias": "naidoo-RENT"}
+        assert (await town.post("bank", "/v1/bank/aliases", again, 409))["code"] == "bank-conflict"
+        expected = {**account, "amount": "77.00", "firstDay": "2020-01-01", "lastDay": "2100-01-01"}
+        made = await town.post("bank", "/v1/bank/expected-payments", expected)
+        schemas.ExpectedPaymentSchema.model_validate(made)
+        await town.play.credit(10_00, "from NAIDOO, rent may")
+        await town.play.credit(77_00, "no words")
+        await town.fetch()
+        rows = await town.booked(2)
+        assert of(rows, "purpose", "matched_by")[0] == ("ALIAS", "NAIDOORENT")
+        (item,) = await page(town, "/v1/suspense", schemas.SuspensePage)
+        assert item["suggestions"] == [{"walletId": alice, "why": "EXPECTED", "note": None}]
+        await town.delete("bank", f"/v1/bank/aliases/{alias['aliasId']}")
+        await town.play.credit(10_00, "from NAIDOO, rent june")
+        await town.fetch()
+        assert of(await town.booked(3), "purpose")[2] == ("NOTHING_FOUND",)
+    await town.assert_ties()
+    aliases = await page(town, "/v1/bank/aliases", schemas.AliasPage)
+    expectations = await page(town, "/v1/bank/expected-payments", schemas.ExpectedPaymentPage)
+    assert (aliases, len(expectations)) == ([], 1)
+
+
+async def test_a_bank_that_does_not_answer_is_asked_again(town: Branch) -> None:
+    await town.play.credit(10_00, "rent")
+    await town.play.fault(kind="status", status=500, times=2)
+    async with town.bank():
+        await town.booked(1)
+    await town.assert_ties()
