@@ -97,6 +97,7 @@ class Branch:
 
     async def fetch(self) -> Mapping[str, Any]:
         """Have the bank looked at now, and wait for what came of it."""
+        await self.followed()
         asked = await self.http.post(
             "/v1/bank/fetches",
             json={"accountId": self.play.account_id},

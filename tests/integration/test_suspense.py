@@ -1,0 +1,220 @@
+"""Suspense and exceptions: what two people do about them, and what one person cannot."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway import bank_schemas as schemas
+from ledger import keys
+from ledger.keys import Scope
+from tests.integration.banks import Branch, branch
+from tests.polling import eventually
+from tests.servers import Servers
+
+
+@pytest.fixture
+async def town(servers: Servers, template: str, tmp_path: Path) -> AsyncIterator[Branch]:
+    async with branch(servers, template, tmp_path) as ready, ready.bank():
+        yield ready
+
+
+async def suspended(town: Branch, cents: int = 50_00, description: str = "who knows") -> str:
+    """A deposit in suspense; answers its row."""
+    before = len(await town.rows())
+    await town.play.credit(cents, description)
+    await town.fetch()
+    rows = await town.booked(before + 1)
+    return str(rows[-1]["row_id"])
+
+
+async def asked(town: Branch, row_id: str, kind: str, *shares: tuple[str, str], **more: Any) -> Any:
+    """An action about the row; answers its document."""
+    where = "suspense" if kind in ("ALLOCATE", "RETURN", "WRITE_OFF") else "bank/rows"
+    body: dict[str, Any] = {"kind": kind, "reason": "seen the proof"}
+    if shares:
+        body["shares"] = [{"walletId": wallet, "amount": amount} for wallet, amount in shares]
+    return await town.post("bank", f"/v1/{where}/{row_id}/actions", body, **more)
+
+
+async def approved(town: Branch, action: Mapping[str, Any], status: str = "DONE") -> Any:
+    """The action, once it stands so."""
+    path = f"/v1/bank/actions/{action['actionId']}"
+    await town.post("approver", f"{path}/approvals", {})
+
+    async def stands() -> Any:
+        found = await town.running.get(path)
+        return found if found["status"] == status else None
+
+    found = await eventually(stands, 30)
+    schemas.BankActionSchema.model_validate(found)
+    return found
+
+
+async def exception(town: Branch, kind: str) -> Any:
+    found = (await town.running.get("/v1/bank/exceptions"))["items"]
+    (only,) = [each for each in found if each["kind"] == kind]
+    return only
+
+
+async def test_a_deposit_is_allocated_to_several_wallets(town: Branch) -> None:
+    row_id = await suspended(town)
+    alice, bob = await town.running.wallet("alice-01"), await town.running.wallet("bob-0001")
+    action = await asked(town, row_id, "ALLOCATE", (alice, "30.00"), (bob, "20"))
+    (item,) = (await town.running.get("/v1/suspense"))["items"]
+    assert item["openAction"]["status"] == "AWAITING_APPROVAL"
+    assert await town.suspense() == Decimal(50)
+    done = await approved(town, action)
+    assert [each["owner"] for each in done["verdicts"]] == ["whoever has approver"]
+    assert (await town.balance("alice-01"), await town.balance("bob-0001")) == (30, 20)
+    assert await town.suspense() == 0
+    assert (await town.running.get("/v1/suspense"))["items"] == []
+    again = await asked(town, row_id, "ALLOCATE", (alice, "50"), expect=409)
+    assert again["code"] == "bank-conflict"
+    await town.assert_ties()
+    listed = await town.running.get("/v1/bank/actions", status="DONE")
+    schemas.BankActionPage.model_validate(listed)
+    assert [each["actionId"] for each in listed["items"]] == [action["actionId"]]
+
+
+async def test_it_takes_two_people(town: Branch) -> None:
+    row_id = await suspended(town)
+    alice = await town.running.wallet("alice-01")
+    both = [Scope.BANK, Scope.APPROVER]
+    one, two = [
+        await keys.create(town.owner, name, both, owner="Thandi") for name in ("key-1", "key-2")
+    ]
+    nobody = await keys.create(town.owner, "nobody", both)
+    town.running.keys = {**town.running.keys, "one": one, "two": two, "nobody": nobody}
+    body = {
+        "kind": "ALLOCATE",
+        "reason": "mine",
+        "shares": [{"walletId": alice, "amount": "50.00"}],
+    }
+    path = f"/v1/suspense/{row_id}/actions"
+    assert (await town.post("nobody", path, body, 403))["code"] == "same-owner"
+    for scope in ("operator", "approver", "eclipse", "batch", "reader"):
+        assert (await town.post(scope, path, body, 403))["code"] == "forbidden"
+    action = await town.post("one", path, body)
+    word = f"/v1/bank/actions/{action['actionId']}/approvals"
+    for scope, code in (
+        *(("one", "same-owner"), ("two", "same-owner"), ("nobody", "same-owner")),
+        *(("operator", "forbidden"), ("bank", "forbidden")),
+    ):
+        assert (await town.post(scope, word, {}, 403))["code"] == code
+    assert await town.suspense() == Decimal(50)
+    await approved(town, action)
+    assert (await town.post("approver", word, {}, 409))["code"] == "bank-conflict"
+    assert await town.balance("alice-01") == Decimal(50)
+
+
+async def test_what_cannot_be_asked_for(town: Branch) -> None:
+    row_id = await suspended(town)
+    alice = await town.running.wallet("alice-01")
+    dollars = await town.running.wallet("alice-us", currency="USD")
+    account = (await town.running.get("/v1/bank/accounts"))["items"][0]
+    for shares in (
+        *([], [(alice, "49.99")], [(alice, "50.01")], [(dollars, "50")], [("nobody", "50")]),
+        *([(account["suspenseWalletId"], "50")], [(account["chargesWalletId"], "50")]),
+        [(alice, "25"), (alice, "0.001")],
+    ):
+        found = await asked(town, row_id, "ALLOCATE", *shares, expect=422)
+        assert found["errors"][0]["pointer"].startswith("/shares")
+    for kind in ("BOOK", "RETRACT"):
+        await asked(town, row_id, kind, expect=409)
+    await asked(town, alice, "RETURN", expect=404)
+    first = await asked(town, row_id, "ALLOCATE", (alice, "50"))
+    await asked(town, row_id, "WRITE_OFF", expect=409)
+    refusal = f"/v1/bank/actions/{first['actionId']}/refusals"
+    refused = await town.post("bank", refusal, {"reason": "my mistake"})
+    assert refused["status"] == "REFUSED"
+    done = await approved(town, await asked(town, row_id, "WRITE_OFF"))
+    assert done["shares"] == [{"walletId": account["chargesWalletId"], "amount": "50.00"}]
+    assert (await town.suspense(), await town.charges()) == (0, 50)
+    await town.assert_ties()
+
+
+async def test_an_action_that_the_ledger_refuses_has_failed(town: Branch) -> None:
+    row_id = await suspended(town)
+    alice = await town.running.wallet("alice-01")
+    action = await asked(town, row_id, "ALLOCATE", (alice, "50"))
+    closed = await town.http.patch(f"/v1/wallets/{alice}", json={"status": "CLOSED"})
+    assert closed.status_code == 200
+    failed = await approved(town, action, "FAILED")
+    assert failed["problem"].startswith("wallet-closed")
+    assert await town.suspense() == Decimal(50)
+    # Its command could still be decided, had it been sent by somebody who was frozen.
+    assert (await asked(town, row_id, "WRITE_OFF", expect=409))["code"] == "bank-conflict"
+    await town.assert_ties()
+
+
+async def test_money_goes_back_to_its_sender_when_the_bank_says_so(town: Branch) -> None:
+    row_id = await suspended(town)
+    action = await approved(town, await asked(town, row_id, "RETURN"), "AWAITING_BANK")
+    assert await town.suspense() == Decimal(50)
+    await town.play.credit(49_00, f"not {action['reference']}", type="DEBIT")
+    await town.play.credit(50_00, f"back {action['reference'].lower()}", type="DEBIT")
+    await town.fetch()
+    rows = await town.booked(3)
+    assert [row["purpose"] for row in rows[1:]] == ["BANK_CHARGE", "RETURNED"]
+    assert (await town.suspense(), await town.charges()) == (0, -49)
+    assert (await town.running.get(f"/v1/bank/actions/{action['actionId']}"))["status"] == "DONE"
+    assert (await town.running.get("/v1/suspense"))["items"] == []
+    await town.assert_ties()
+
+
+async def test_a_row_that_vanishes_is_taken_back_by_two(town: Branch) -> None:
+    row_id = await suspended(town)
+    (shown,) = (await town.play.state())["rows"]
+    await town.play.change(shown["rowId"], "vanish")
+    assert (await town.fetch())["exceptions"] == 1
+    assert (await town.fetch())["exceptions"] == 0
+    told = await exception(town, "VANISHED")
+    assert told["rowId"] == row_id
+    alice = await town.running.wallet("alice-01")
+    await asked(town, row_id, "ALLOCATE", (alice, "50"), expect=409)
+    await approved(town, await asked(town, row_id, "RETRACT"))
+    assert (await town.suspense(), await town.control()) == (0, 0)
+    assert await town.exceptions() == [("VANISHED", True)]
+    assert (await town.running.get("/v1/suspense"))["items"] == []
+
+
+async def test_a_remake_of_a_vanished_row_is_held_until_people_say_what_it_is(town: Branch) -> None:
+    row_id = await suspended(town)
+    (shown,) = (await town.play.state())["rows"]
+    await town.play.change(shown["rowId"], "vanish")
+    await town.play.credit(50_00, "who knows, corrected")
+    await town.fetch()
+    assert await town.exceptions() == [("VANISHED", False), ("HELD", False)]
+    assert await town.suspense() == Decimal(50)
+    held = await exception(town, "HELD")
+    assert held["otherRowId"] == row_id
+    path = f"/v1/bank/exceptions/{held['exceptionId']}/resolutions"
+    seen = {"resolution": "ACKNOWLEDGED", "reason": "seen"}
+    assert (await town.post("bank", path, seen, 409))["code"] == "bank-conflict"
+    same = {"resolution": "SAME", "reason": "the bank corrected its words"}
+    schemas.BankExceptionSchema.model_validate(await town.post("bank", path, same))
+    assert await town.exceptions() == [("VANISHED", True), ("HELD", True)]
+    assert (await town.fetch())["exceptions"] == 0
+    assert await town.suspense() == Decimal(50)
+    (item,) = (await town.running.get("/v1/suspense"))["items"]
+    assert (item["rowId"], item["description"]) == (row_id, "who knows, corrected")
+
+
+async def test_a_remake_that_is_a_row_of_its_own_is_booked_by_two(town: Branch) -> None:
+    first = await suspended(town)
+    (shown,) = (await town.play.state())["rows"]
+    await town.play.change(shown["rowId"], "vanish")
+    await town.play.credit(50_00, "another one")
+    await town.fetch()
+    held = await exception(town, "HELD")
+    await approved(town, await asked(town, held["rowId"], "BOOK"))
+    await town.booked(2)
+    assert await town.suspense() == Decimal(100)
+    await approved(town, await asked(town, first, "RETRACT"))
+    assert (await town.suspense(), await town.control()) == (50, -50)
+    assert [resolved for _, resolved in await town.exceptions()] == [True, True]
