@@ -16,6 +16,8 @@ from bank.simulator.guard import BadRequest, Bank, Reply, enveloped, guarded
 
 PREFIX: Final = "/za/pb/v1"
 _DEFAULT_DAYS: Final = 180
+#: What is owed on these is shown as more than zero.
+_OWED: Final = frozenset({"Credit Card", "Home Loan"})
 _DOCUMENTS: Final = {
     "Statement": "documents.statements",
     "TaxCertificate": "documents.taxcertificates",
@@ -75,6 +77,8 @@ async def _setup(bank: Bank, request: Request) -> Response:
 async def _balance(bank: Bank, request: Request) -> Response:
     account_id = request.path_params["account_id"]
     current, available = bank.rows.current(account_id), bank.rows.available(account_id)
+    if bank.books.account(account_id)["product"] in _OWED:
+        current = -current
     return enveloped(bank, request, wire.balance(account_id, current, available))
 
 

@@ -37,6 +37,8 @@ class Assumptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What pending rows have for uuid and postedOrder."""
     pending_list: Literal["transactions", "PendingTransaction"] = "transactions"
     """What the list of pending rows is called: as the bank is seen to answer, or as specified."""
+    uuid_elsewhere: Literal["blank", "made"] = "blank"
+    """What posted rows have for one where the account is no Private Bank Account."""
     unnumbered_in_balance: bool = False
     """Whether the balance counts rows that are posted and have no number yet."""
     credit_settles_s: Seconds = 0.0

@@ -23,6 +23,8 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     status: Annotated[int, msgspec.Meta(ge=400, le=599)] = 500
     seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0.0
     """Of a delay, and before anything else."""
+    retry_after_s: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """What a status says of when to come again; nothing, as far as anybody knows."""
     times: Annotated[int, msgspec.Meta(ge=1)] = 1
 
     @property

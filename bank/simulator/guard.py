@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -111,7 +111,9 @@ async def _failed(bank: Bank, request: Request, fault: Fault) -> Response | None
     """None: it was only late."""
     await asyncio.sleep(fault.seconds)
     if fault.what == "status":
-        return _error(bank, fault.status)
+        after_s = fault.retry_after_s
+        headers = None if after_s is None else {"Retry-After": str(after_s)}
+        return _error(bank, fault.status, headers)
     if fault.what == "garbage":
         return Response("<html>", media_type="text/html")
     if fault.what == "cut":
@@ -120,8 +122,8 @@ async def _failed(bank: Bank, request: Request, fault: Fault) -> Response | None
     return None
 
 
-def _error(bank: Bank, status: int) -> Response:
-    return Response(_ERRORS[bank.books.assumptions.error_body], status)
+def _error(bank: Bank, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(_ERRORS[bank.books.assumptions.error_body], status, headers)
 
 
 def _too_many(bank: Bank) -> bool:

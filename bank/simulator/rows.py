@@ -71,7 +71,8 @@ class Rows:
         source = _RECOMPUTED if assumed.running_balance == "recomputed" else "SELECT * FROM rows"
         meant = "transaction_date" if assumed.dates_mean == "transaction" else "posting_date"
         return self._books.all(
-            f"SELECT * FROM ({source}) WHERE account_id = ? AND NOT vanished AND"  # noqa: S608
+            f"SELECT * FROM ({source}) JOIN accounts USING (account_id)"  # noqa: S608
+            " WHERE account_id = ? AND NOT vanished AND"
             f" ((posting_date IS NOT NULL AND {meant} BETWEEN ? AND ?)"
             " OR (? AND posting_date IS NULL))"
             " ORDER BY posting_date IS NULL, posting_date, posted_order, row_id",

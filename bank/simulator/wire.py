@@ -12,6 +12,7 @@ from bank.simulator.assumptions import Assumptions
 
 Json = dict[str, Any]
 
+_PRIVATE: Final = "Private Bank Account"
 _PERIODS: Final = (*range(1, 11), 0)
 _PEOPLE: Final = (("hnNhB6qb5H6SvJC1ZPK2qQ==", "Mr Auth 1"), ("TAd6rGuhOeNRiujN0nlKxQ==", "All"))
 
@@ -80,8 +81,9 @@ def row(found: sqlite3.Row, assumed: Assumptions) -> Json:
         "runningBalance": number(found["running"]) if posted else None,
         "uuid": "",
     }
-    if posted:
+    if posted and (found["product"] == _PRIVATE or assumed.uuid_elsewhere == "made"):
         shown["uuid"] = uuid(found["account_id"], found["posting_date"], found["posted_order"])
+    if posted:
         return shown
     for name, how in (("postedOrder", assumed.pending_order), ("uuid", assumed.pending_uuid)):
         if how == "missing":

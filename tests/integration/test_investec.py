@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from bank.investec.access import Access, Patience
+from bank.investec.calls import Calls
 from bank.investec.client import Investec
-from bank.investec.errors import OutcomeUnknown, Refused, Unavailable
-from bank.investec.records import Direction, Payment, Row
+from bank.investec.errors import NotAdmitted, Refused, Unavailable
+from bank.investec.records import Direction, Row
 from tests.integration.simulated_bank import Play, client, simulated
 
 
@@ -36,10 +37,6 @@ async def rows(bank: Investec, play: Play, *, pending: bool = False) -> list[Row
     )
     assert found.unread == ()
     return list(found.read)
-
-
-def payment(beneficiary_id: str, amount: str = "10.50", reference: str = "PAYOUT-1") -> Payment:
-    return Payment(beneficiary_id, Decimal(amount), reference, "thank you")
 
 
 async def test_a_credit_is_read_with_its_balance(bank: Investec, play: Play) -> None:
@@ -97,84 +94,6 @@ async def test_what_the_bank_did_is_there_after_a_restart(tmp_path: Path) -> Non
         assert [row.description for row in await rows(bank, play)] == ["kept"]
 
 
-async def test_a_payment_is_taken_in_and_posted_later(bank: Investec, play: Play) -> None:
-    await play.credit(100_00, "float")
-    to = await play.beneficiary("Thandi")
-    taken = await bank.pay(play.account_id, payment(to))
-    assert taken.payment_reference
-    assert not taken.authorisation_required
-    assert [r.description for r in await rows(bank, play, pending=True)] == ["float", "PAYOUT-1"]
-    await play.advance(5)
-    *_, debit = await rows(bank, play)
-    assert (debit.direction, debit.amount) == (Direction.DEBIT, Decimal("10.50"))
-    assert debit.running_balance == Decimal("89.50")
-
-
-@pytest.mark.parametrize("manner", ["error-message", "bad-request"])
-async def test_what_the_bank_refuses(bank: Investec, play: Play, manner: str) -> None:
-    await play.assume(insufficient_funds=manner, never_paid=manner)
-    never = await play.beneficiary("never paid", paid=None)
-    paid = await play.beneficiary("paid before")
-    with pytest.raises(Refused, match="online banking"):
-        await bank.pay(play.account_id, payment(never))
-    with pytest.raises(Refused, match="funds"):
-        await bank.pay(play.account_id, payment(paid))
-    with pytest.raises(Refused, match="beneficiary is invalid"):
-        await bank.pay(play.account_id, payment("nobody"))
-    with pytest.raises(Refused, match="account is invalid"):
-        await bank.pay("1", payment(paid))
-    assert await rows(bank, play, pending=True) == []
-    listed = {b.name: b.last_paid for b in await bank.beneficiaries()}
-    assert listed == {"never paid": None, "paid before": date(2026, 1, 2)}
-
-
-async def test_authorisers_approve_decline_or_let_it_lapse(bank: Investec, play: Play) -> None:
-    await play.credit(100_00, "float")
-    await play.assume(authorisation_required=True, authorisation_lapses_s=60)
-    to = await play.beneficiary("Thandi")
-    taken = [await bank.pay(play.account_id, payment(to, reference=f"P-{n}")) for n in range(3)]
-    assert all(each.authorisation_required for each in taken)
-    await play.decide(taken[0].payment_reference, "approve")
-    await play.decide(taken[1].payment_reference, "decline")
-    await play.advance(120)
-    assert [p["state"] for p in (await play.state())["payments"]] == ["TAKEN", "DECLINED", "LAPSED"]
-    assert [row.description for row in await rows(bank, play)] == ["float", "P-0"]
-
-
-@pytest.mark.parametrize("kind", ["status-after", "delay-after", "garbage-after"])
-async def test_an_answer_that_is_lost_leaves_the_outcome_unknown(play: Play, kind: str) -> None:
-    await play.credit(100_00, "float")
-    to = await play.beneficiary("Thandi")
-    await play.fault(route="payments", kind=kind, seconds=2 if kind == "delay-after" else 0)
-    async with client(play, payment_s=0.5) as bank:
-        with pytest.raises(OutcomeUnknown):
-            await bank.pay(play.account_id, payment(to))
-        await play.advance(5)
-        # It was made, once: nobody sent it again.
-        assert [row.description for row in await rows(bank, play)] == ["float", "PAYOUT-1"]
-
-
-async def test_a_payment_before_which_the_bank_was_busy_is_made_once(
-    bank: Investec, play: Play
-) -> None:
-    await play.credit(100_00, "float")
-    to = await play.beneficiary("Thandi")
-    await play.fault(route="payments", kind="status", status=429, times=2)
-    await bank.pay(play.account_id, payment(to))
-    assert len((await play.state())["payments"]) == 1
-
-
-async def test_a_server_error_on_a_payment_is_no_permission_to_repeat_it(
-    bank: Investec, play: Play
-) -> None:
-    await play.credit(100_00, "float")
-    to = await play.beneficiary("Thandi")
-    await play.fault(route="payments", kind="status", status=500)
-    with pytest.raises(OutcomeUnknown):
-        await bank.pay(play.account_id, payment(to))
-    assert (await play.state())["payments"] == []
-
-
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_reading_rides_out_what_passes(bank: Investec, play: Play, status: int) -> None:
     await play.credit(1_00, "there")
@@ -203,7 +122,7 @@ async def test_who_is_not_known_is_refused(play: Play) -> None:
         Access(known.url, known.client_id, known.client_secret, "other"),
     ):
         async with Investec.connected(wrong) as bank:
-            with pytest.raises(Refused, match="401"):
+            with pytest.raises(NotAdmitted, match="401"):
                 await bank.accounts()
 
 
@@ -212,6 +131,77 @@ async def test_nobody_there_is_definite(tmp_path: Path) -> None:
         access = play.access
     async with Investec.connected(access, Patience(again_s=0.1)) as bank:
         with pytest.raises(Unavailable):
-            await bank.pay("1", payment("x"))
-        with pytest.raises(Unavailable):
             await bank.accounts()
+
+
+async def test_a_statement_in_pages_is_asked_for_in_parts(bank: Investec, play: Play) -> None:
+    today = date.fromisoformat((await play.state())["today"])
+    for day in range(4):
+        posted = (today - timedelta(days=day)).isoformat()
+        await play.credit(1_00, f"day {day}", postingDate=posted, times=2)
+    await play.credit(1_00, "swipe", settles="later")
+    await play.assume(most_rows=3)
+    found = await rows(bank, play, pending=True)
+    orders = [row.posted_order for row in found]
+    assert orders == [13006, 13007, 13004, 13005, 13002, 13003, 13000, 13001, 0]
+    await play.assume(most_rows=1)
+    with pytest.raises(Unavailable, match="2 pages"):
+        await rows(bank, play)
+
+
+async def test_a_bank_that_is_slow_is_asked_again(play: Play) -> None:
+    await play.credit(1_00, "there")
+    await play.fault(route="transactions", kind="delay", seconds=30, times=1)
+    async with client(play, answer_s=0.5, again_s=10) as bank:
+        assert len(await rows(bank, play)) == 1
+
+
+@pytest.mark.parametrize("kind", ["cut", "cut-after", "garbage-after"])
+async def test_reading_is_asked_again_after_a_bad_line(
+    bank: Investec, play: Play, kind: str
+) -> None:
+    await play.credit(1_00, "there")
+    await play.fault(route="any", kind=kind, times=3)
+    assert len(await rows(bank, play)) == 1
+
+
+async def test_when_to_come_again_is_believed(play: Play) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    await play.fault(route="accounts", kind="status", status=429, retry_after_s=7)
+    await play.fault(route="accounts", kind="status", status=503, retry_after_s=7200)
+    patience = Patience()
+    async with Calls.connected(play.access, patience) as calls:
+        assert len(await Investec(calls, patience, sleep=sleep).accounts()) == 1
+    assert pauses == [7, 15]
+
+
+async def test_what_may_not_be_read_is_not_asked_again(play: Play) -> None:
+    await play.http.put("/simulator/scopes", json={"scopes": ["accounts"]})
+    async with client(play) as bank:
+        with pytest.raises(NotAdmitted, match="403"):
+            await rows(bank, play)
+        with pytest.raises(Refused, match="400 The specified account is invalid"):
+            await bank.authorisation_setup("another", play.account_id)
+
+
+@pytest.mark.parametrize("how", ["missing", "null", "zero"])
+@pytest.mark.parametrize("uuid", ["missing", "null", "blank"])
+async def test_pending_rows_are_read_however_they_come(
+    bank: Investec, play: Play, how: str, uuid: str
+) -> None:
+    await play.assume(pending_order=how, pending_uuid=uuid, pending_list="PendingTransaction")
+    await play.credit(5_00, "swipe", type="DEBIT", settles="later")
+    (pending,) = await rows(bank, play, pending=True)
+    (listed,) = (await bank.pending(play.account_id)).read
+    for row in (pending, listed):
+        assert (row.is_settled, row.posted_order, row.uuid) == (False, 0, "")
+
+
+async def test_a_token_as_text_serves_as_well(bank: Investec, play: Play) -> None:
+    await play.assume(expires_in="text", self_link="null")
+    for _ in range(2):
+        assert len(await bank.accounts()) == 1

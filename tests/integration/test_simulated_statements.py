@@ -202,3 +202,16 @@ async def test_a_type_and_a_limit_on_days_and_rows(play: Play, caller: Caller) -
     await play.assume(most_days=31)
     days = {"fromDate": "2026-01-01", "toDate": "2026-02-01"}
     assert (await caller.ask(f"{ACCOUNT}/transactions", **days)).status_code == 400
+
+
+async def test_other_kinds_of_account_have_their_ways(play: Play, caller: Caller) -> None:
+    card = "40226100000000000000011"
+    await play.post("accounts", {"accountId": card, "product": "Credit Card"})
+    await play.credit(25_00, "swipe", accountId=card, type="DEBIT")
+    (row,) = (await caller.data(f"/za/pb/v1/accounts/{card}/transactions"))["transactions"]
+    assert (row["postedOrder"], row["uuid"]) == (13000, "")
+    # What is owed is shown as more than zero.
+    assert (await caller.data(f"/za/pb/v1/accounts/{card}/balance"))["currentBalance"] == 25
+    await play.assume(uuid_elsewhere="made")
+    (row,) = (await caller.data(f"/za/pb/v1/accounts/{card}/transactions"))["transactions"]
+    assert row["uuid"].startswith("00011")
