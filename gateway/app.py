@@ -23,6 +23,7 @@ from gateway.operations import Operation
 from gateway.payout_exports import PayoutExports
 from gateway.payout_words import PayoutWords
 from gateway.payouts import Payouts
+from gateway.reconciliations import Reconciliations
 from gateway.reservations import Reservations
 from gateway.routing import Admits, Directory, Route, require_declared
 from gateway.suspense import Suspense
@@ -97,5 +98,6 @@ def operations(backend: Backend, health: Health) -> list[Operation]:
         *BankHints(backend).operations(),
         *Payouts(backend).operations(),
         *PayoutWords(backend).operations(),
+        *Reconciliations(backend).operations(),
         *health.operations(),
     ]

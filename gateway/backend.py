@@ -17,6 +17,7 @@ from gateway.problems import unavailable
 from gateway.remembered import Currencies, Originals, WalletNames
 from ledger.commands import Command
 from producers.commands import Answered, Pending
+from producers.reconciliations import ReconciliationCommands
 from topology.command_ids import CommandIds
 
 #: On books that are well no read takes this long; beyond it the caller hears 503.
@@ -70,6 +71,15 @@ class Files:
 
 
 @dataclass(frozen=True, slots=True)
+class Extracts:
+    """The way of what is to be compared; bytes as in ``Files``."""
+
+    commands: ReconciliationCommands
+    most_bytes: int
+    most_staged: int
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Everything there is once the database has answered for the first time."""
 
@@ -84,6 +94,8 @@ class Services:
     """Where bulk files are kept; None on a gateway that was not told where."""
     bank: Books | None = None
     """Where the bank side is kept; None likewise."""
+    extracts: Extracts | None = None
+    """What is to be compared with the books; None likewise."""
     payout_tiers: Sequence[Tier] = ()
     """From which amount on how many people have to agree to a payout."""
 

@@ -87,8 +87,8 @@ def order_of(call: Call) -> Order:
     counted = "controlCount" in query
     return Order(
         kind=kind,
-        format=_format(call),
-        encoding=_encoding(call),
+        format=format_of(call),
+        encoding=encoding_of(call),
         atomic=atomic,
         dry_run=dry_run,
         not_after=_not_after(query),
@@ -112,7 +112,8 @@ def place_of(position: str | None) -> tuple[datetime, str] | None:
         raise unusable() from None
 
 
-def _format(call: Call) -> Format:
+def format_of(call: Call) -> Format:
+    """By its Content-Type. Raises ``Refusal``."""
     given = (call.field(b"content-type") or b"").decode("latin-1").lower()
     name, *parameters = (part.strip() for part in given.split(";"))
     charset = next((p for p in parameters if p.startswith("charset=")), "charset=utf-8")
@@ -125,7 +126,8 @@ def _format(call: Call) -> Format:
     return _FORMATS[name]
 
 
-def _encoding(call: Call) -> str:
+def encoding_of(call: Call) -> str:
+    """How it is packed. Raises ``Refusal``."""
     given = (call.field(b"content-encoding") or b"").decode("latin-1").strip().lower()
     if given not in _ENCODINGS:
         raise Refusal(

@@ -12,7 +12,7 @@ import structlog
 from bank.payouts.approvals import Tier
 from gateway.answers import Answers
 from gateway.auth import KeyRing
-from gateway.backend import Files, Services
+from gateway.backend import Extracts, Files, Services
 from gateway.books import Books
 from gateway.problems import DATABASE_AWAY
 from gateway.remembered import Currencies, Originals, WalletNames
@@ -25,6 +25,7 @@ from producers.clock import DatabaseClock
 from producers.commands import Commands
 from producers.intake import Intake
 from producers.publisher import Publisher
+from producers.reconciliations import ReconciliationCommands
 from producers.replies import Replies
 from topology.errors import Unavailable
 from topology.process import end
@@ -59,11 +60,13 @@ class Machinery:
         files: Files | None = None,
         bank: Books | None = None,
         payout_tiers: Sequence[Tier] = (),
+        extracts: Extracts | None = None,
     ) -> None:
         layout = deployment.layout
         name = f"gateway {os.getpid()}"
         self._deployment, self._own, self._reading = deployment, own, reading
         self._files, self._bank, self._payout_tiers = files, bank, payout_tiers
+        self._extracts = extracts
         self.clock = DatabaseClock(own)
         self._intake = Intake(own, deployment)
         self.replies = Replies(amqp_url, f"{name} replies", own)
@@ -107,7 +110,12 @@ class Machinery:
                 bank = None
                 if banker_dsn is not None:
                     bank = Books(await banker_pool(banker_dsn, size=_BANK_CONNECTIONS))
-                return cls(deployment, amqp_url, own, reading, files, bank, payout_tiers)
+                extracts = Extracts(
+                    ReconciliationCommands(amqp_url, f"gateway {os.getpid()} reconciliations"),
+                    most_bytes,
+                    most_staged,
+                )
+                return cls(deployment, amqp_url, own, reading, files, bank, payout_tiers, extracts)
 
     def services(self) -> Services:
         """What the routes use of it."""
@@ -129,6 +137,7 @@ class Machinery:
             files=self._files,
             bank=self._bank,
             payout_tiers=self._payout_tiers,
+            extracts=self._extracts,
         )
 
     def checks(self) -> Mapping[str, str]:
@@ -168,6 +177,8 @@ class Machinery:
         bank = () if self._bank is None else (self._bank,)
         for books in (self._reading, self._own, *files, *bank):
             await books.close(_CLOSE_LIMIT_S)
+        if self._extracts is not None:
+            await self._extracts.commands.close()
 
     def _broker(self) -> str:
         try:

@@ -30,6 +30,8 @@ UPLOADERS: Final = frozenset({Scope.BATCH, Scope.OPERATOR})
 #: Who asks for what concerns the bank, and who agrees to it. Operators do neither.
 MAKERS: Final = frozenset({Scope.BANK})
 CHECKERS: Final = frozenset({Scope.APPROVER})
+#: Comparing moves nothing.
+RECONCILERS: Final = frozenset({Scope.BANK, Scope.OPERATOR})
 
 
 @dataclass(frozen=True, slots=True)

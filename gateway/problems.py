@@ -42,6 +42,8 @@ class GatewayCode(StrEnum):
     BANK_NOT_FOUND = "bank-not-found"
     BANK_CONFLICT = "bank-conflict"
     SAME_OWNER = "same-owner"
+    RECONCILIATION_NOT_FOUND = "reconciliation-not-found"
+    RECONCILIATION_CONFLICT = "reconciliation-conflict"
     DEAD_LETTER_NOT_REPLAYABLE = "dead-letter-not-replayable"
     METHOD_NOT_ALLOWED = "method-not-allowed"
     PAYLOAD_TOO_LARGE = "payload-too-large"
@@ -80,6 +82,7 @@ KINDS: Final[Mapping[AnyCode, Kind]] = MappingProxyType(
         GatewayCode.BANK_NOT_FOUND: Kind(404, "Nothing of this id at the bank side"),
         GatewayCode.PAYOUT_NOT_FOUND: Kind(404, "No such payout"),
         GatewayCode.PAYOUT_EXPORT_NOT_FOUND: Kind(404, "No such payment file"),
+        GatewayCode.RECONCILIATION_NOT_FOUND: Kind(404, "No such reconciliation"),
         Code.DEAD_LETTER_NOT_FOUND: Kind(404, "No such dead letter"),
         Code.WALLET_NOT_FOUND: Kind(404, "No such wallet"),
         Code.TRANSFER_NOT_FOUND: Kind(404, "No such transfer"),
@@ -89,6 +92,9 @@ KINDS: Final[Mapping[AnyCode, Kind]] = MappingProxyType(
         GatewayCode.BANK_CONFLICT: Kind(409, "It is not what the call takes it for"),
         GatewayCode.PAYOUT_CONFLICT: Kind(409, "The payout is not what the call takes it for"),
         GatewayCode.DUPLICATE_PAYOUT: Kind(409, "The payout's key is in use already"),
+        GatewayCode.RECONCILIATION_CONFLICT: Kind(
+            409, "The reconciliation is not what the call takes it for"
+        ),
         Code.DEAD_LETTER_RESOLVED: Kind(409, "The dead letter was dealt with before"),
         GatewayCode.DEAD_LETTER_NOT_REPLAYABLE: Kind(409, "Nothing that could be replayed"),
         Code.DUPLICATE_GROUP: Kind(409, "The group's key is on the ledger already"),
