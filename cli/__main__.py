@@ -19,6 +19,7 @@ COMMANDS = {
     "keys": "create, list and revoke API keys",
     "bulk": "files of transfers: submit, status, results, pause, resume, cancel",
     "bank": "the bank's side: simulator",
+    "reconcile": "compare the books with the bank, or with an extract of Eclipse's",
     "dead-letters": "what broke the consumer: list, show, replay, discard",
     "partitions": "pause and resume partitions",
     "topology": "change the number of partitions while the system runs",

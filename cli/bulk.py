@@ -23,7 +23,7 @@ from cli.bulk_watching import told, uploading, watch
 _ALL, _SOME, _NONE = 0, 3, 1
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
-_MEDIA: Final = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
+MEDIA: Final = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 _NAMES: Final = {"ndjson": "ndjson", "jsonl": "ndjson", "csv": "csv"}
 _FOLLOW_EVERY_S: Final = 1.0
 _BATCH = click.argument("batch_id", metavar="ID")
@@ -44,7 +44,7 @@ def command() -> None:
 @click.option("--dry-run", is_flag=True, help="Move nothing: check lines, estimate refusals.")
 @click.option("--id", "batch_id", help="Its id; the same file under the same id is done once.")
 @click.option("--kind", type=click.Choice(["transfers", "wallets"]), default="transfers")
-@click.option("--format", "form", type=click.Choice(list(_MEDIA)), help="Else by its name.")
+@click.option("--format", "form", type=click.Choice(list(MEDIA)), help="Else by its name.")
 @click.option("--not-after", help="Post no line later than this (RFC 3339).")
 @click.option("--from-wallet", "from_wallet_id", help="Whom to debit where a line does not say.")
 @click.option("--control-count", help="How many lines there must be.")
@@ -66,13 +66,13 @@ def submit(
     query |= {"kind": kind, "atomic": _word(atomic), "dryRun": _word(dry_run)}
     batch_id = batch_id or f"bulk-{secrets.token_hex(8)}"
     try:
-        with _opened(file, form) as opened, bulk_calls() as bulk:
-            with uploading(opened.size) as shown:
+        with opened(file, form) as found, bulk_calls() as bulk:
+            with uploading(found.size) as shown:
                 document = bulk.submit(
-                    opened,
+                    found,
                     batch_id,
                     query,
-                    lambda sent: shown.update(sent, opened.size, "uploading"),
+                    lambda sent: shown.update(sent, found.size, "uploading"),
                 )
             click.echo(document["batchId"])
             if watched:
@@ -100,7 +100,7 @@ def status(batch_id: str, watched: bool, as_json: bool) -> None:
 
 @command.command("results")
 @_BATCH
-@click.option("--format", "form", type=click.Choice(list(_MEDIA)), default="csv")
+@click.option("--format", "form", type=click.Choice(list(MEDIA)), default="csv")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Not stdout.")
 @click.option("--follow", is_flag=True, help="Until every line is decided.")
 @click.option("--after-line", type=int, default=0, help="Leave out the lines up to this one.")
@@ -111,7 +111,7 @@ def results(batch_id: str, form: str, output: Path | None, follow: bool, after_l
         with bulk_calls() as bulk:
             first, complete = True, False
             while not complete:
-                with bulk.results(batch_id, after_line, _MEDIA[form]) as answer:
+                with bulk.results(batch_id, after_line, MEDIA[form]) as answer:
                     complete = answer.headers["sov-results-complete"] == "true"
                     after_line = int(answer.headers["sov-results-last-line"])
                     _copy(answer, target, without_head=form == "csv" and not first)
@@ -171,8 +171,9 @@ def _copy(answer: httpx.Response, target: IO[bytes], *, without_head: bool) -> N
 
 
 @contextmanager
-def _opened(name: str, form: str | None) -> Iterator[File]:
-    """The file, so that it can be read again from any place: standard input is kept on disk."""
+def opened(name: str, form: str | None) -> Iterator[File]:
+    """The file, so that it can be read again from any place: standard input is kept on disk. What
+    it is and how it is packed is seen by its name and its first bytes."""
     with ExitStack() as stack:
         content: IO[bytes]
         if name == "-":
@@ -190,7 +191,7 @@ def _opened(name: str, form: str | None) -> Iterator[File]:
         if beginning == _ZSTD:
             encoding = "zstd"
         found = form or _form_of(name, beginning)
-        yield File(content, size, _MEDIA[found], encoding)
+        yield File(content, size, MEDIA[found], encoding)
 
 
 def _form_of(name: str, beginning: bytes) -> str:

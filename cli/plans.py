@@ -78,6 +78,8 @@ def for_machine(
     plans.append(_plan(here, ("bulk", 0, 1), {**shared, **ways.for_bulk()}, BULK_STAGE))
     bank = {**ways.for_bank(), **(simulated.for_bank() if simulated else at_the_bank(os.environ))}
     plans.append(_plan(here, ("bank", 0, 1), {**shared, **bank}, BULK_STAGE))
+    comparing = {**shared, **ways.for_bank()}
+    plans.append(_plan(here, ("reconciler", 0, 1), comparing, BULK_STAGE))
     plans.append(_plan(here, ("relay", 0, 1), {**shared, **ways.for_consumer()}, RELAY_STAGE))
     if simulated is not None:
         plans.append(_simulator(here, simulated, shared))

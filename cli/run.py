@@ -13,6 +13,7 @@ PROGRAMS = {
     "relay": "producers.__main__",
     "bulk": "producers.bulk.__main__",
     "bank": "bank.__main__",
+    "reconciler": "bank.reconciliation.__main__",
 }
 
 

@@ -13,9 +13,11 @@ from typing import Any
 import httpx
 
 from bank.reconciliation.runner import Reconciler
+from ledger.outcomes import TransferPosted
 from tests.databases import Database
 from tests.integration.gateways import Running, make_keys, serving
-from tests.integration.processes import Broker, consuming
+from tests.integration.ledger_driver import transfer
+from tests.integration.processes import Broker, consuming, producing
 from tests.polling import eventually, until
 from topology.settings import Settings
 
@@ -63,6 +65,12 @@ class Comparisons:
         shown = await self.running.get(f"/v1/wallets/{wallet}/balance")
         # Behind what was decided in the same microsecond.
         return datetime.fromisoformat(shown["asOf"]) + timedelta(milliseconds=1)
+
+    async def as_somebody_else(self, source: str, target: str, amount: str, key: str) -> None:
+        """A transfer that no key of ours asked for."""
+        async with producing(self.database, self.broker.url) as producer:
+            posted = await producer.ask(transfer(source, target, amount, key))
+        assert isinstance(posted, TransferPosted), posted
 
     async def ask(self, expect: int = 202, **body: Any) -> dict[str, Any]:
         """For a comparison without an extract."""

@@ -29,7 +29,7 @@ SECRETS = {
     ("service", "own"),
     [
         *(("gateway", READER), ("consumer", WRITER), ("relay", WRITER)),
-        *(("bulk", UPLOADER), ("bank", BANKER | BANK)),
+        *(("bulk", UPLOADER), ("bank", BANKER | BANK), ("reconciler", BANKER)),
     ],
 )
 def test_a_container_has_only_the_secrets_of_its_role(service: str, own: set[str]) -> None:
@@ -49,6 +49,7 @@ def test_migrate_alone_is_an_administrator_and_makes_the_others() -> None:
     ("unit", "own"),
     [
         *(("sov-gateway", READER), ("sov-bulk", UPLOADER), ("sov-bank", BANKER)),
+        ("sov-reconciler", BANKER),
         *(("sov-consumer@", WRITER), ("sov-relay", WRITER)),
     ],
 )

@@ -46,6 +46,11 @@ SCOPES = """
     GET    | /v1/dead-letters/{deadLetterId}                      | operator
     POST   | /v1/dead-letters/{deadLetterId}/replays              | operator
     POST   | /v1/dead-letters/{deadLetterId}/discards             | operator
+    POST   | /v1/reconciliations                                  | bank operator
+    GET    | /v1/reconciliations                                  | any
+    GET    | /v1/reconciliations/{reconciliationId}               | any
+    GET    | /v1/reconciliations/{reconciliationId}/differences   | any
+    GET    | /v1/reconciliations/{reconciliationId}/report        | any
     POST   | /v1/payouts                                          | bank
     GET    | /v1/payouts                                          | any
     GET    | /v1/payouts/{payoutId}                               | any

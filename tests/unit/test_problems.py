@@ -63,6 +63,8 @@ CONTRACT = """
     payout-not-found          | 404
     payout-export-not-found   | 404
     payout-conflict           | 409
+    reconciliation-not-found  | 404
+    reconciliation-conflict   | 409
     duplicate-payout          | 409
     same-owner                | 403
     dead-letter-resolved      | 409
