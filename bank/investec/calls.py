@@ -17,7 +17,7 @@ import structlog
 from bank.investec import reading
 from bank.investec.access import Access, Patience
 from bank.investec.errors import NotAdmitted, Refused, Unavailable
-from bank.investec.reading import Unreadable
+from bank.investec.fields import Unreadable, clean, document
 
 _TOKEN: Final = "/identity/v2/oauth2/token"  # noqa: S105  a path
 
@@ -65,7 +65,7 @@ class Answer:
         if words.startswith('"'):
             with suppress(ValueError):
                 words = str(json.loads(words))
-        return f"{self.status} {words[:_SHOWN]}".rstrip()
+        return f"{self.status} {clean(words[:_SHOWN])}".rstrip()
 
     @property
     def refusal(self) -> Refused:
@@ -98,6 +98,7 @@ class Calls:
         direct: dict[str, httpx.AsyncBaseTransport | None] = {
             "all://127.0.0.1": None,
             "all://localhost": None,
+            "all://[::1]": None,
         }
         async with httpx.AsyncClient(
             base_url=access.url, timeout=timeout, follow_redirects=False, mounts=direct
@@ -153,7 +154,7 @@ class Calls:
                 raise Unavailable(f"no token: the bank answered {answer.text}")
             if not answer.is_success:
                 raise NotAdmitted(f"no token: the bank answered {answer.text}")
-            return reading.token(reading.document(answer.body))
+            return reading.token(document(answer.body))
         except (*NO_ANSWER, Unreadable) as error:
             raise Unavailable(f"no token: {said(error)}") from error
 

@@ -18,7 +18,7 @@ from bank.investec import reading
 from bank.investec.access import Access, Patience
 from bank.investec.calls import NO_ANSWER, NOT_SENT, TOO_MANY, Answer, Calls, Pauses, Sleep, said
 from bank.investec.errors import OutcomeUnknown, Refused, Unavailable
-from bank.investec.reading import Unreadable
+from bank.investec.fields import Unreadable, document
 from bank.investec.records import (
     Account,
     AuthorisationSetup,
@@ -144,7 +144,7 @@ class Investec:
             try:
                 answer = await self._calls.get(path, asked)
                 if not answer.is_passing:
-                    return understand(reading.document(answer.accepted()))
+                    return understand(document(answer.accepted()))
                 problem, after_s = f"the bank answered {answer.text}", answer.retry_after_s
             except (*NO_ANSWER, Unreadable) as error:
                 problem = said(error)
@@ -179,7 +179,7 @@ def _understood(answer: Answer) -> Submitted:
     if not answer.is_success:
         raise OutcomeUnknown(f"the bank answered {answer.text}")
     try:
-        read = reading.document(answer.body)
+        read = document(answer.body)
         words = reading.refusal(read)
         if words is not None:
             raise Refused(words)

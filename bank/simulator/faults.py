@@ -15,7 +15,7 @@ Kind = Literal[
 _AFTER: Final = "-after"
 
 
-class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class Fault(msgspec.Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
     """For so many calls. ``after``: when everything was done, so that only the answer is lost."""
 
     kind: Kind

@@ -171,8 +171,8 @@ async def test_when_to_come_again_is_believed(play: Play) -> None:
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    await play.fault(route="accounts", kind="status", status=429, retry_after_s=7)
-    await play.fault(route="accounts", kind="status", status=503, retry_after_s=7200)
+    await play.fault(route="accounts", kind="status", status=429, retryAfterS=7)
+    await play.fault(route="accounts", kind="status", status=503, retryAfterS=7200)
     patience = Patience()
     async with Calls.connected(play.access, patience) as calls:
         assert len(await Investec(calls, patience, sleep=sleep).accounts()) == 1

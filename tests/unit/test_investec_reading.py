@@ -11,7 +11,7 @@ import pytest
 
 from bank.investec import reading
 from bank.investec.access import Access
-from bank.investec.reading import Unreadable
+from bank.investec.fields import Unreadable, day, document
 from bank.investec.records import Direction, Payment, RowStatus, bank_day
 
 #: The official example.
@@ -43,11 +43,11 @@ PENDING: dict[str, Any] = {
 
 
 def statement(*rows: object) -> Any:
-    return reading.document(json.dumps({"data": {"transactions": rows}}).encode())
+    return document(json.dumps({"data": {"transactions": rows}}).encode())
 
 
 def statement_of(row: object) -> Any:
-    return reading.document(json.dumps({"data": row}).encode())
+    return document(json.dumps({"data": row}).encode())
 
 
 def test_a_posted_row() -> None:
@@ -65,7 +65,7 @@ def test_numbers_are_read_as_they_were_written() -> None:
         .replace('"balance"', "-9007199254740.93")
         .encode()
     )
-    (row,) = reading.transactions(reading.document(body), ACCOUNT).read
+    (row,) = reading.transactions(document(body), ACCOUNT).read
     assert str(row.amount) == "0.10"
     assert row.running_balance == Decimal("-9007199254740.93")
 
@@ -80,6 +80,12 @@ def test_pending_rows_have_nulls(missing: dict[str, object]) -> None:
 def test_a_posted_row_without_its_number_is_not_settled() -> None:
     (row,) = reading.transactions(statement({**POSTED, "postedOrder": 0}), ACCOUNT).read
     assert not row.is_settled
+
+
+def test_texts_are_such_as_any_database_keeps() -> None:
+    given = {**POSTED, "description": "a\u00a0b\tc\0d\ud800é"}
+    (row,) = reading.transactions(statement(given), ACCOUNT).read
+    assert row.description == "a b c\ufffdd\ufffdé"
 
 
 def test_rows_come_in_any_order() -> None:
@@ -110,6 +116,10 @@ def test_rows_come_in_any_order() -> None:
         {"accountId": ""},
         {"accountId": "3353431574710163189587446"},
         {"amount": 0.001},
+        {"amount": "1_000"},
+        {"amount": "1,000.00"},
+        {"amount": "١"},
+        {"postingDate": None},
         {"amount": 10**13},
         {"runningBalance": "1e-1000000"},
     ],
@@ -123,7 +133,7 @@ def test_a_row_that_cannot_be_read_costs_itself_alone(wrong: dict[str, object]) 
 
 
 @pytest.mark.parametrize(
-    ("text", "day"),
+    ("text", "expected"),
     [
         ("2020-06-11", date(2020, 6, 11)),
         ("11/06/2020", date(2020, 6, 11)),
@@ -134,8 +144,8 @@ def test_a_row_that_cannot_be_read_costs_itself_alone(wrong: dict[str, object]) 
         (None, None),
     ],
 )
-def test_dates(text: str | None, day: date | None) -> None:
-    assert reading.day(text) == day
+def test_dates(text: str | None, expected: date | None) -> None:
+    assert day(text) == expected
 
 
 @pytest.mark.parametrize("name", ["transactions", "PendingTransaction"])
@@ -193,10 +203,13 @@ def test_tokens(expires: int | str) -> None:
     assert reading.token({"access_token": "t", "expires_in": expires}) == ("t", 1799)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"a": NaN}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b'{"a": NaN}', b'{"a": 1e99999999999999999999}', b"[" * 100_000],
+)
 def test_what_is_no_json(body: bytes) -> None:
     with pytest.raises(Unreadable):
-        reading.document(body)
+        document(body)
 
 
 @pytest.mark.parametrize(
@@ -272,11 +285,11 @@ def test_what_no_bank_can_be_asked(wrong: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("moment", "day"),
+    ("moment", "expected"),
     [("2026-03-01T21:59:59Z", date(2026, 3, 1)), ("2026-03-01T22:00:00Z", date(2026, 3, 2))],
 )
-def test_the_bank_s_day_begins_two_hours_early(moment: str, day: date) -> None:
-    assert bank_day(datetime.fromisoformat(moment)) == day
+def test_the_bank_s_day_begins_two_hours_early(moment: str, expected: date) -> None:
+    assert bank_day(datetime.fromisoformat(moment)) == expected
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9000", "http://[::1]:1", "https://a.example"])
