@@ -1,0 +1,117 @@
+"""Statement files through the gateway and the bank process, without the bank's API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway import bank_schemas as schemas
+from tests.integration.banks import Branch, banking, branch, of
+from tests.polling import eventually
+from tests.servers import Servers
+
+COLUMNS = json.dumps({"date": "Date", "description": "Details", "amount": "Amount"})
+HEADER = "Date,Details,Amount\n"
+
+
+@pytest.fixture
+async def town(servers: Servers, template: str, tmp_path: Path) -> AsyncIterator[Branch]:
+    async with branch(servers, template, tmp_path) as ready:
+        account = ready.play.account_id
+        async with banking(ready.database, ready.broker, None, bank_accounts=account):
+            await ready.followed()
+            yield ready
+
+
+async def handed_in(town: Branch, body: str | bytes, expect: int = 202, **query: str) -> Any:
+    """The statement's document, read to its end."""
+    asked = {"accountId": town.play.account_id, "format": "CSV", **query}
+    if asked["format"] == "CSV":
+        asked.setdefault("columns", COLUMNS)
+    answer = await town.http.post(
+        "/v1/bank/statements",
+        params=asked,
+        content=body,
+        headers={**town.running.key("bank"), "Content-Type": "application/octet-stream"},
+    )
+    assert answer.status_code == expect, answer.text
+    taken = answer.json()
+    if expect != 202:
+        return taken
+
+    async def finished() -> Any:
+        found = await town.running.get(f"/v1/bank/statements/{taken['statementId']}")
+        return found if found["finished"] else None
+
+    found = await eventually(finished, 30)
+    schemas.StatementSchema.model_validate(found)
+    return found
+
+
+async def test_the_same_file_twice_books_once(town: Branch) -> None:
+    await town.running.wallet("alice-01")
+    reference = await town.reference("alice-01")
+    file = f"{HEADER}2026-11-02,{reference},10.00\n2026-11-02,{reference},10.00\n"
+    first = await handed_in(town, file)
+    assert (first["rows"], first["new"], first["problem"]) == (2, 2, None)
+    again = await handed_in(town, file)
+    assert again["statementId"] == first["statementId"]
+    renamed = await handed_in(town, file + "\n")
+    assert (renamed["rows"], renamed["new"]) == (2, 0)
+    await town.booked(2)
+    assert await town.balance("alice-01") == Decimal(20)
+    await town.assert_ties()
+
+
+async def test_files_that_overlap_book_each_row_once(town: Branch) -> None:
+    days = [f"2026-11-0{day},rent,{day}.00\n" for day in range(1, 8)]
+    assert (await handed_in(town, HEADER + "".join(days[:4])))["new"] == 4
+    assert (await handed_in(town, HEADER + "".join(days[2:])))["new"] == 3
+    await town.booked(7)
+    assert await town.suspense() == Decimal(28)
+    assert await town.exceptions() == []
+    await town.assert_ties()
+
+
+async def test_a_row_that_a_later_file_does_not_have_is_told(town: Branch) -> None:
+    days = [f"2026-11-0{day},rent,{day}.00\n" for day in range(1, 6)]
+    await handed_in(town, HEADER + "".join(days))
+    found = await handed_in(town, HEADER + days[0] + days[1] + days[4])
+    assert (found["new"], found["exceptions"]) == (0, 2)
+    assert await town.exceptions() == [("VANISHED", False), ("VANISHED", False)]
+
+
+async def test_a_file_that_cannot_be_read_stores_nothing(town: Branch) -> None:
+    found = await handed_in(town, f"{HEADER}2026-11-02,rent,10.00\n2026-11-02,rent,ten\n")
+    assert found["problem"].startswith("line 3")
+    assert await town.rows() == []
+    refused = await handed_in(town, HEADER, expect=422, columns="{}")
+    assert refused["errors"][0]["parameter"] == "columns"
+    await handed_in(town, HEADER, expect=422, accountId="another")
+    await handed_in(town, HEADER, expect=422, format="PDF")
+
+
+async def test_the_api_after_a_file(servers: Servers, template: str, tmp_path: Path) -> None:
+    """The account was followed by files; from now on the bank is asked, in words of its own."""
+    async with branch(servers, template, tmp_path) as town:
+        await town.play.credit(10_00, "RENT FROM NAIDOO FOR MAY")
+        await town.play.credit(11_00, "ANOTHER")
+        day = (await town.play.state())["rows"][0]["postingDate"]
+        account = town.play.account_id
+        async with banking(town.database, town.broker, None, bank_accounts=account):
+            await town.followed()
+            await handed_in(town, f"{HEADER}{day},rent naidoo,10.00\n")
+            await town.booked(1)
+        async with town.bank():
+            assert (await town.fetch())["new"] == 1
+            rows = await town.booked(2)
+            assert (await town.fetch())["new"] == 0
+        assert of(rows, "source", "amount_minor") == [("CSV", 10_00), ("API", 11_00)]
+        assert rows[0]["posted_order"] is not None
+        assert await town.exceptions() == []
+        await town.assert_ties()

@@ -1,0 +1,169 @@
+"""Statement files as banks write them, and what they come to."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import pytest
+
+from bank.files.formats import ColumnsInvalid, FileInvalid, columns_of, read
+from bank.lines import Fetched
+
+MT940 = b"""\
+:20:STARTUMS
+:25:10020030/1234567
+:28C:00001/001
+:60F:C261101ZAR1000,00
+:61:2611021102C250,00NTRFNONREF//B1
+:86:RF18 5390 0754 7034 RENT
+:61:2611031103D20,50NCHGNONREF//B2
+:86:MONTHLY FEE
+:62F:C261103ZAR1229,50
+-
+"""
+
+CAMT053 = b"""<?xml version="1.0" encoding="UTF-8"?>
+<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><Stmt>
+<Id>1</Id><FrToDt><FrDtTm>2026-11-02T00:00:00</FrDtTm><ToDtTm>2026-11-03T23:59:59</ToDtTm></FrToDt>
+<Acct><Id><Othr><Id>1</Id></Othr></Id><Ccy>ZAR</Ccy></Acct>
+<Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="ZAR">1000.00</Amt>
+<CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2026-11-01</Dt></Dt></Bal>
+<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="ZAR">1229.50</Amt>
+<CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2026-11-03</Dt></Dt></Bal>
+<Ntry><Amt Ccy="ZAR">250.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>
+<BookgDt><Dt>2026-11-02</Dt></BookgDt><ValDt><Dt>2026-11-02</Dt></ValDt>
+<NtryDtls><TxDtls><Refs><EndToEndId>NOTPROVIDED</EndToEndId></Refs>
+<RmtInf><Ustrd>RF18 5390 0754 7034 RENT</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>
+<Ntry><Amt Ccy="ZAR">20.50</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>
+<BookgDt><Dt>2026-11-03</Dt></BookgDt><AddtlNtryInf>MONTHLY FEE</AddtlNtryInf></Ntry>
+<Ntry><Amt Ccy="ZAR">9.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>PDNG</Cd></Sts></Ntry>
+</Stmt></BkToCstmrStmt></Document>
+"""
+
+OFX_SGML = b"""OFXHEADER:100
+DATA:OFXSGML
+CHARSET:1252
+
+<OFX><BANKMSGSRSV1><STMTTRNRS><STMTRS><CURDEF>ZAR
+<BANKTRANLIST><DTSTART>20261102<DTEND>20261103235959[+2:SAST]
+<STMTTRN><TRNTYPE>CREDIT<DTPOSTED>20261102120000<TRNAMT>250.00<FITID>1<NAME>RF18 5390 0754 7034 RENT
+</STMTTRN>
+<STMTTRN><TRNTYPE>FEE<DTPOSTED>20261103<TRNAMT>-20.50<FITID>2<NAME>MONTHLY<MEMO>MONTHLY FEE
+</STMTTRN></BANKTRANLIST>
+<LEDGERBAL><BALAMT>1229.50<DTASOF>20261104</LEDGERBAL></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>
+"""
+
+OFX_XML = b"""<?xml version="1.0"?><OFX><STMTRS><CURDEF>ZAR</CURDEF><BANKTRANLIST>
+<STMTTRN><TRNTYPE>CREDIT</TRNTYPE><DTPOSTED>20261102</DTPOSTED><TRNAMT>250.00</TRNAMT>
+<NAME>RF18 5390 0754 7034 RENT</NAME></STMTTRN>
+<STMTTRN><TRNTYPE>FEE</TRNTYPE><DTPOSTED>20261103</DTPOSTED><TRNAMT>-20.50</TRNAMT>
+<MEMO>MONTHLY FEE</MEMO></STMTTRN></BANKTRANLIST></STMTRS></OFX>
+"""
+
+CSV = b"""Date,Details,Amount,Balance
+2026-11-02,RF18 5390 0754 7034 RENT,250.00,"1,250.00"
+2026-11-03,MONTHLY FEE,-20.50,"1,229.50"
+"""
+COLUMNS = {"date": "Date", "description": "Details", "amount": "Amount", "balance": "Balance"}
+
+
+def fetched(format_: str, body: bytes, **columns: object) -> Fetched:
+    text = json.dumps(columns) if columns else None
+    return read(format_, body, text, "ZAR", 2)
+
+
+@pytest.mark.parametrize(
+    ("format_", "body", "columns", "has_balance", "whole"),
+    [
+        ("MT940", MT940, {}, True, True),
+        ("CAMT053", CAMT053, {}, True, True),
+        ("OFX", OFX_SGML, {}, False, False),
+        ("OFX", OFX_XML, {}, False, False),
+        ("CSV", CSV, COLUMNS, True, False),
+    ],
+)
+def test_every_format_comes_to_the_same_lines(
+    format_: str, body: bytes, columns: dict[str, object], has_balance: bool, whole: bool
+) -> None:
+    found = fetched(format_, body, **columns)
+    assert [(line.posting_date, line.signed_minor, line.posted_order) for line in found.lines] == [
+        (date(2026, 11, 2), 250_00, None),
+        (date(2026, 11, 3), -20_50, None),
+    ]
+    assert "RF18 5390 0754 7034 RENT" in found.lines[0].description
+    assert "MONTHLY FEE" in found.lines[1].description
+    balances = [line.running_minor for line in found.lines]
+    assert balances == ([1250_00, 1229_50] if has_balance else [None, None])
+    assert (found.source, found.whole) == (format_, whole)
+    assert found.first <= date(2026, 11, 2)
+    assert found.last >= date(2026, 11, 3)
+
+
+@pytest.mark.parametrize(
+    ("format_", "body"),
+    [
+        ("MT940", MT940.replace(b"1229,50", b"1229,51")),
+        ("MT940", b"this is no statement"),
+        ("CAMT053", CAMT053.replace(b"1229.50", b"1229.51")),
+        ("CAMT053", CAMT053.replace(b'<Amt Ccy="ZAR">250.00', b'<Amt Ccy="ZAR">250.001')),
+        ("CAMT053", b"<Document/>"),
+        ("CAMT053", b'<!DOCTYPE a [<!ENTITY b "c">]><Document>&b;</Document>'),
+        ("OFX", b"<html></html>"),
+        ("OFX", OFX_XML.replace(b"ZAR", b"USD")),
+        ("OFX", OFX_XML.replace(b"-20.50", b"a lot")),
+        ("OFX", OFX_XML.replace(b"-20.50", b"NaN")),
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused_whole(format_: str, body: bytes) -> None:
+    with pytest.raises(FileInvalid):
+        fetched(format_, body)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b"2026-11-02,short\n",
+        b"2026-13-02,no month,1.00,2\n",
+        b"2026-11-02,no amount,one,2\n",
+        b"2026-11-02,more,1.00,2,3\n",
+        b'2026-11-02,"open,1.00,2\n',
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named(row: bytes) -> None:
+    with pytest.raises(FileInvalid, match=r"line [34]"):
+        fetched("CSV", CSV + row, **COLUMNS)
+
+
+def test_csv_as_other_countries_write_it() -> None:
+    body = "Datum;Text;Soll;Haben\n03.11.2026;Gebühr;1.020,50;\n02.11.2026;Miete;;250,00\n"
+    found = fetched(
+        "CSV",
+        body.encode("cp1252"),
+        date="Datum",
+        description="Text",
+        debit="Soll",
+        credit="Haben",
+        dateFormat="%d.%m.%Y",
+        delimiter=";",
+        decimalComma=True,
+        newestFirst=True,
+    )
+    assert [line.signed_minor for line in found.lines] == [250_00, -1020_50]
+    assert found.lines[1].description == "Gebühr"
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "",
+        "{}",
+        '{"date": "a", "description": "b"}',
+        '{"date": "a", "description": "b", "credit": "c"}',
+        '{"date": "a", "description": "b", "amount": "c", "credit": "d", "debit": "e"}',
+        '{"date": "a", "description": "b", "amount": "c", "more": "d"}',
+    ],
+)
+def test_maps_that_are_none(columns: str) -> None:
+    with pytest.raises(ColumnsInvalid):
+        columns_of(columns)
