@@ -18,7 +18,7 @@ COMMANDS = {
     "verify": "audit the books; exit 0 only if every rule holds",
     "keys": "create, list and revoke API keys",
     "bulk": "files of transfers: submit, status, results, pause, resume, cancel",
-    "bank": "the bank's side: simulator",
+    "bank": "the bank's side: a simulated bank, and playing it",
     "reconcile": "compare the books with the bank, or with an extract of Eclipse's",
     "dead-letters": "what broke the consumer: list, show, replay, discard",
     "partitions": "pause and resume partitions",

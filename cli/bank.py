@@ -9,13 +9,18 @@ import sys
 
 import click
 
+from cli.bank_play import play
 from cli.home import home
 from cli.simulated_bank import NAME, SimulatedBank
+from cli.supervision import state
 
 
 @click.group("bank")
 def command() -> None:
     """What the bank says, and a bank to try everything with."""
+
+
+command.add_command(play)
 
 
 @command.command("simulator")
@@ -28,6 +33,11 @@ def simulator(port: int | None) -> None:
     """
     here = home(os.environ)
     here.make()
+    snapshot = state.read(here.state_file)
+    if snapshot is not None and snapshot.is_alive():
+        for view in snapshot.processes:
+            if view.name == NAME:
+                raise click.ClickException(f"./sov up runs it already: {view.report.get('url')}")
     bank = SimulatedBank(here, port or here.kept.claim_port(NAME))
     click.echo("# a bank for ./sov run bank, or any other client of Investec's API:", err=True)
     for name, value in bank.for_bank().items():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import httpx
@@ -15,6 +18,7 @@ import pytest
 
 from bank.investec.access import Access
 from bank.investec.client import Investec
+from bank.investec.records import Payment
 from cli.home import Home, path_for_children
 from cli.simulated_bank import NAME, SimulatedBank
 from tests.polling import eventually
@@ -121,3 +125,34 @@ async def test_without_secrets_it_does_not_begin(tmp_path: Path) -> None:
     out, _ = await process.communicate()
     assert process.returncode == 1
     assert b"SOV_BANK_CLIENT_SECRET" in out
+
+
+async def played(here: Home, *arguments: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli", "bank", "play", *arguments),
+        env={**without_ours(os.environ), **path_for_children({}), "SOV_HOME": str(here.folder)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return out.decode().strip()
+
+
+async def test_a_person_plays_it(here: Home) -> None:
+    async with running(here):
+        bank = await answering(here)
+        row_id = await played(here, "credit", "100.50", "rent", "--later")
+        await played(here, "row", row_id, "settle")
+        to = await played(here, "beneficiary", "Thandi", "62000000001", "--paid", "2026-01-05")
+        today = await played(here, "clock", "0")
+        async with Investec.connected(access_of(bank)) as client:
+            (account,) = await client.accounts()
+            found = await client.transactions(account.account_id, *[date.fromisoformat(today)] * 2)
+            (row,) = found.read
+            assert (row.amount, row.description) == (Decimal("100.50"), "rent")
+            (known,) = await client.beneficiaries()
+            assert (known.beneficiary_id, known.last_paid) == (to, date(2026, 1, 5))
+            taken = await client.pay(account.account_id, Payment(to, Decimal(1), "P-1", "thanks"))
+        await played(here, "payment", taken.payment_reference, "return")
+        state = json.loads(await played(here, "state"))
+        assert [each["state"] for each in state["payments"]] == ["RETURNED"]
