@@ -20,6 +20,7 @@ Json = dict[str, Any]
 _TIMEOUT_S: Final = 30
 _DAY_S: Final = 86_400
 _CENTS: Final = Decimal("0.01")
+_TOO_MUCH: Final = Decimal(10) ** 13
 
 
 class Play:
@@ -148,6 +149,6 @@ def _amount(text: str) -> Decimal:
         found = Decimal(text)
     except InvalidOperation:
         found = Decimal(0)
-    if not found.is_finite() or found <= 0 or found % _CENTS or found >= Decimal(10) ** 13:
+    if not (found.is_finite() and 0 < found < _TOO_MUCH) or found % _CENTS:
         raise click.ClickException("AMOUNT is a number of rands and cents, like 100.00")
     return found

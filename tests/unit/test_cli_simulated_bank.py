@@ -141,7 +141,7 @@ def test_it_is_not_started_beside_that_of_up(here: Home, monkeypatch: pytest.Mon
     assert here.kept.port(NAME) is None
 
 
-@pytest.mark.parametrize("amount", ["0", "-1", "1.001", "five", "NaN", "1e13", ""])
+@pytest.mark.parametrize("amount", ["0", "-1", "1.001", "five", "NaN", "1e13", "1e40", ""])
 def test_what_nobody_pays_in(here: Home, monkeypatch: pytest.MonkeyPatch, amount: str) -> None:
     monkeypatch.setenv("SOV_HOME", str(here.folder))
     here.make()
