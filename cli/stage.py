@@ -160,3 +160,10 @@ class Stage:
             self.say(f"{method} {path} -> {response.status_code} {word}  [dim]{took_ms:.1f} ms[/]")
         self.require(response.status_code == expect, answer)
         return answer
+
+    def text(self, path: str, *, role: str) -> str:
+        """What is written there for people."""
+        headers = {"Authorization": f"Bearer {self._keys[role]}", "Accept": "text/plain"}
+        response = self._client.get(path, headers=headers)
+        self.require(response.status_code == httpx.codes.OK, {"answer": response.text})
+        return response.text
