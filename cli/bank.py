@@ -9,6 +9,7 @@ import sys
 
 import click
 
+from cli import bank_calls
 from cli.bank_play import play
 from cli.home import home
 from cli.simulated_bank import NAME, SimulatedBank
@@ -20,7 +21,8 @@ def command() -> None:
     """What the bank says, and a bank to try everything with."""
 
 
-command.add_command(play)
+for _each in (*bank_calls.COMMANDS, play):
+    command.add_command(_each)
 
 
 @command.command("simulator")

@@ -1,10 +1,10 @@
-"""The way to the system for commands that ask it over HTTP, as an operator."""
+"""The way to the system for commands that ask it over HTTP, as an operator or whoever has to."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
 import click
@@ -15,7 +15,6 @@ from cli.servers.kept import read_json
 from cli.supervision import state
 
 URL: Final = "SOV_URL"
-KEY: Final = "SOV_KEY_OPERATOR"
 
 #: As long as a call may wait for its command (``Prefer: wait``), and some for the way.
 WAIT_S: Final = 30
@@ -52,7 +51,8 @@ class Answer:
 
 
 class Operator:
-    """Calls with the operator's key. Every method raises ``ClickException`` without an answer."""
+    """Calls with one key, the operator's as a rule. Every method raises ``ClickException`` without
+    an answer."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
@@ -77,6 +77,13 @@ class Operator:
     def post(self, path: str, body: Json) -> Answer:
         return self._call("POST", path, json=body, headers={"Prefer": f"wait={WAIT_S}"})
 
+    def done(self, method: str, path: str, **how: Any) -> Json:
+        """The document of a call that has to succeed; a refusal ends the command in one line."""
+        answer = self._call(method, path, **how)
+        if not answer.succeeded:
+            raise click.ClickException(answer.problem)
+        return answer.document
+
     def _call(self, method: str, path: str, **how: Any) -> Answer:
         try:
             return Answer(self._client.request(method, path, **how))
@@ -85,17 +92,23 @@ class Operator:
             raise click.ClickException(f"{url} does not answer as it should: {problem}") from None
 
 
-@contextmanager
-def operator() -> Iterator[Operator]:
+def operator() -> AbstractContextManager[Operator]:
     """By ``SOV_URL`` and ``SOV_KEY_OPERATOR``, or what `./sov up` made where they are not set."""
-    url, key = os.environ.get(URL), os.environ.get(KEY)
+    return calling("operator")
+
+
+@contextmanager
+def calling(role: str) -> Iterator[Operator]:
+    """The same with the key of another scope: ``SOV_KEY_<ROLE>``."""
+    variable = f"SOV_KEY_{role.upper()}"
+    url, key = os.environ.get(URL), os.environ.get(variable)
     if not url and not key:
         here = home(os.environ)
         snapshot = state.read(here.state_file)
         url = None if snapshot is None else snapshot.url
-        key = str(read_json(here.keys_file).get("operator", ""))
+        key = str(read_json(here.keys_file).get(role, ""))
     if not url or not key:
-        raise click.ClickException(f"set {URL} and {KEY}, or run ./sov up first")
+        raise click.ClickException(f"set {URL} and {variable}, or run ./sov up first")
     headers = {"Authorization": f"Bearer {key}"}
     with httpx.Client(base_url=url, headers=headers, timeout=_PATIENCE_S) as client:
         yield Operator(client)

@@ -1,0 +1,190 @@
+"""`./sov bank accounts|rows|fetch|statement|exceptions|…`: what the bank said, over HTTP."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Final
+
+import click
+
+from cli.operator import Json, Operator, calling
+
+_LOOK_EVERY_S: Final = 0.5
+_PATIENCE_S: Final = 120.0
+_JSON = click.option("--json", "as_json", is_flag=True, help="JSON lines.")
+_ACCOUNT = click.option("--account", "account_id", help="May be left out where there is one alone.")
+
+
+@click.command("accounts")
+@_JSON
+def accounts(as_json: bool) -> None:
+    """The bank accounts that are followed."""
+    with calling("bank") as system:
+        for each in system.pages("/v1/bank/accounts"):
+            told = (
+                f"{each['accountId']}  {each['currency']}  looked at {each['fetched'] or 'never'}"
+            )
+            click.echo(json.dumps(each) if as_json else told)
+
+
+@click.command("rows")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@_JSON
+def rows(limit: int, as_json: bool) -> None:
+    """Rows of the bank's statements, the latest first."""
+    with calling("bank") as system:
+        found = system.get("/v1/bank/rows", limit=limit)["items"]
+    for each in found:
+        sign = "" if each["direction"] == "CREDIT" else "-"
+        told = f"{each['rowId']}  {each['postingDate']}  {sign + each['amount']:>14}"
+        told += f" {each['currency']}  {each['status']:<9} {each['purpose'] or '':<16}"
+        click.echo(json.dumps(each) if as_json else f"{told} {each['description']}")
+
+
+@click.command("fetch")
+@_ACCOUNT
+def fetch(account_id: str | None) -> None:
+    """Look at the bank's statement now, and wait for what comes."""
+    with calling("bank") as system:
+        body = {"accountId": account_id or _only(system)}
+        asked = system.done("POST", "/v1/bank/fetches", json=body)
+        _came(system, f"/v1/bank/fetches/{asked['fetchId']}")
+
+
+@click.command("statement")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--format",
+    "form",
+    required=True,
+    type=click.Choice(["MT940", "CAMT053", "OFX", "CSV"], case_sensitive=False),
+)
+@click.option("--columns", help="For CSV: which column is what, as JSON (docs/bank.md).")
+@_ACCOUNT
+def statement(file: Path, form: str, columns: str | None, account_id: str | None) -> None:
+    """Hand in a statement file, and wait for what comes of it."""
+    with calling("bank") as system:
+        query = {"accountId": account_id or _only(system), "format": form.upper()}
+        if columns is not None:
+            query["columns"] = columns
+        taken = system.done(
+            "POST",
+            "/v1/bank/statements",
+            params=query,
+            content=file.read_bytes(),
+            headers={"Content-Type": "application/octet-stream"},
+        )
+        _came(system, f"/v1/bank/statements/{taken['statementId']}")
+
+
+@click.command("exceptions")
+@click.option("--all", "everything", is_flag=True, help="Those that are resolved too.")
+@_JSON
+def exceptions(everything: bool, as_json: bool) -> None:
+    """What a person has to look at, the latest first."""
+    state = "all" if everything else "open"
+    with calling("bank") as system:
+        for each in system.pages("/v1/bank/exceptions", state=state):
+            told = f"{each['exceptionId']}  {each['kind']:<10} row {each['rowId'] or '-'}"
+            resolved = f"  {each['resolution']}" if each["resolution"] else ""
+            click.echo(json.dumps(each) if as_json else f"{told}{resolved}\n    {each['detail']}")
+
+
+@click.command("resolve")
+@click.argument("exception_id", metavar="EXCEPTION")
+@click.option("--reason", required=True, help="Why; kept for ever.")
+@click.option("--same", is_flag=True, help="The row that is held back is the one that vanished.")
+@click.option("--same-as", metavar="ROW", help="Which one, if not the one that is named.")
+def resolve(exception_id: str, reason: str, same: bool, same_as: str | None) -> None:
+    """Be done with an exception without moving money. What moves some: ./sov suspense."""
+    body = {"resolution": "SAME" if same or same_as else "ACKNOWLEDGED", "reason": reason}
+    if same_as is not None:
+        body["sameAs"] = same_as
+    with calling("bank") as system:
+        path = f"/v1/bank/exceptions/{exception_id}/resolutions"
+        found = system.done("POST", path, json=body)
+    click.echo(f"{found['exceptionId']}  {found['resolution']}")
+
+
+@click.group("alias")
+def alias() -> None:
+    """Words that stand for a wallet in what people write on their payments."""
+
+
+@alias.command("list")
+def list_aliases() -> None:
+    """Those in force."""
+    with calling("bank") as system:
+        for each in system.pages("/v1/bank/aliases"):
+            click.echo(f"{each['aliasId']}  {each['alias']!r} is {each['walletId']}")
+
+
+@alias.command("add")
+@click.argument("words")
+@click.argument("wallet_id", metavar="WALLET")
+@_ACCOUNT
+def add_alias(words: str, wallet_id: str, account_id: str | None) -> None:
+    """Let WORDS stand for WALLET from now on."""
+    with calling("bank") as system:
+        body = {"accountId": account_id or _only(system), "alias": words, "walletId": wallet_id}
+        click.echo(system.done("POST", "/v1/bank/aliases", json=body)["aliasId"])
+
+
+@alias.command("end")
+@click.argument("alias_id", metavar="ALIAS")
+def end_alias(alias_id: str) -> None:
+    """The words stand for nobody any more."""
+    with calling("bank") as system:
+        system.done("DELETE", f"/v1/bank/aliases/{alias_id}")
+
+
+@click.command("expect")
+@click.argument("wallet_id", metavar="WALLET")
+@click.argument("amount")
+@click.option("--from", "first_day", required=True, metavar="DAY")
+@click.option("--to", "last_day", required=True, metavar="DAY")
+@click.option("--note")
+@_ACCOUNT
+def expect(
+    wallet_id: str,
+    amount: str,
+    first_day: str,
+    last_day: str,
+    note: str | None,
+    account_id: str | None,
+) -> None:
+    """Say that AMOUNT is expected for WALLET: a suggestion for what will lie in suspense."""
+    body = {"walletId": wallet_id, "amount": amount, "firstDay": first_day, "lastDay": last_day}
+    if note is not None:
+        body["note"] = note
+    with calling("bank") as system:
+        body["accountId"] = account_id or _only(system)
+        click.echo(system.done("POST", "/v1/bank/expected-payments", json=body)["expectedId"])
+
+
+COMMANDS: Final = (accounts, rows, fetch, statement, exceptions, resolve, alias, expect)
+
+
+def _only(system: Operator) -> str:
+    found = [each["accountId"] for each in system.pages("/v1/bank/accounts")]
+    if len(found) != 1:
+        raise click.ClickException(f"there are {len(found)} accounts: say which with --account")
+    only: str = found[0]
+    return only
+
+
+def _came(system: Operator, path: str) -> None:
+    """Wait for what comes of it, and say so."""
+    until_s = time.monotonic() + _PATIENCE_S
+    while True:
+        found: Json = system.get(path)
+        if found["finished"]:
+            break
+        if time.monotonic() > until_s:
+            raise click.ClickException("the bank process has not done it yet: is it running?")
+        time.sleep(_LOOK_EVERY_S)
+    if found["problem"]:
+        raise click.ClickException(found["problem"])
+    click.echo(f"{found['rows']} rows, {found['new']} new, {found['exceptions']} exceptions")
