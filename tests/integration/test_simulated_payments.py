@@ -58,6 +58,18 @@ async def test_it_is_pending_and_posted_later(play: Play, caller: Caller) -> Non
     assert debit["runningBalance"] == 989.88
 
 
+async def test_how_long_it_is_pending_and_what_is_left_of_its_reference(
+    play: Play, caller: Caller
+) -> None:
+    await play.assume(payment_settles_s=3600, reference_length=8)
+    await caller.pay(item(await play.beneficiary("Thandi"), myReference="PAYOUT-ABCDEF"))
+    for seconds, count in ((3000, 1), (601, 2)):
+        await play.advance(seconds)
+        caller = await admitted(play)
+        assert len(await caller.rows()) == count
+    assert (await caller.rows())[0]["description"] == "PAYOUT-A"
+
+
 @pytest.mark.parametrize("manner", ["error-message", "bad-request", "response"])
 @pytest.mark.parametrize("why", ["never_paid", "insufficient_funds"])
 async def test_three_manners_of_refusing(play: Play, caller: Caller, manner: str, why: str) -> None:
@@ -189,6 +201,17 @@ async def test_authorisers_have_until_the_end_of_their_days(play: Play, caller: 
         f"/simulator/payments/{response['PaymentReferenceNumber']}", json={"what": "approve"}
     )
     assert refused.status_code == 400
+
+
+async def test_authorisers_have_a_while_where_nobody_says(play: Play, caller: Caller) -> None:
+    await play.assume(authorisation_required=True, authorisation_lapses_s=60)
+    to = await play.beneficiary("Thandi")
+    (first,) = responses(await caller.pay(item(to)))
+    await play.advance(59)
+    await play.decide(first["PaymentReferenceNumber"], "approve")
+    await caller.pay(item(to))
+    await play.advance(60)
+    assert [each["state"] for each in await play.payments()] == ["TAKEN", "LAPSED"]
 
 
 @pytest.mark.parametrize(
