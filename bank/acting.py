@@ -109,7 +109,7 @@ class Acting:
             match Kind(action["kind"]):
                 case Kind.BOOK:
                     await connection.execute(SQL.release, row_id)
-                    kinds, resolution = ["HELD"], "BOOKED"
+                    kinds, resolution = ["HELD", "PAYOUT"], "BOOKED"
                 case Kind.RETRACT:
                     await connection.execute(SQL.retract, row_id)
                     kinds, resolution = ["VANISHED"], "RETRACTED"

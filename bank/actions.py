@@ -30,7 +30,7 @@ class Kind(StrEnum):
     WRITE_OFF = "WRITE_OFF"
     """From suspense to a SYSTEM wallet: nobody will ask for it any more."""
     BOOK = "BOOK"
-    """A row that was held back is one of its own."""
+    """A row that was held back, or that may be a payout's, is one of its own."""
     RETRACT = "RETRACT"
     """A row that has vanished was none: its booking is taken back."""
 
@@ -117,8 +117,8 @@ def shares_of(detail: str) -> list[Share]:
 
 
 def _require_kind(kind: Kind, row: Mapping[str, Any]) -> None:
-    if kind is Kind.BOOK and not row["held"]:
-        raise Conflict("the row is not held back")
+    if kind is Kind.BOOK and (row["decided"] is not None or row["vanished"] is not None):
+        raise Conflict("the row is not held back, and waits for nobody's word")
     if kind is Kind.RETRACT and (row["vanished"] is None or row["retracted"] is not None):
         raise Conflict("the row has not vanished, or was taken back already")
     if kind in DISPOSALS:

@@ -42,6 +42,8 @@ class PayoutRows:
                 return await _came_back(connection, row, found)
             case TooEarly():
                 return Wait("it undoes a payout whose own row is not booked yet")
+            case Doubtful() if await connection.fetchval(PAYOUTS.on_its_own, row.row_id):
+                return None
             case Doubtful():
                 await _raise(connection, row, found.why)
                 # A credit goes to suspense, where people look; a debit is no bank charge yet.

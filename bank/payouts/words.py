@@ -96,6 +96,9 @@ async def agree_row(
         *(row_id, payout.order.wallet_id, "PAYOUT", payout.my_reference, []),
         *(payout.session_id, payout.session_id),
     )
+    await connection.execute(
+        DEPOSITS.resolve_row, row_id, ["PAYOUT"], "PAYOUT", person.key_id, reason
+    )
 
 
 async def refuse(queries: Queries, payout: Payout, person: Person, reason: str) -> None:

@@ -48,6 +48,11 @@ SELECT * FROM payouts
    AND state IN ('AWAITING_BENEFICIARY', 'SUBMITTING', 'AWAITING_BANK', 'UNKNOWN')
    AND (requested AT TIME ZONE 'Africa/Johannesburg')::date <= $3::date
 
+-- name: on_its_own
+-- Whether two people have said that a row is no payout's (an action BOOK).
+-- $1 uuid row id
+SELECT true FROM bank_actions WHERE row_id = $1::uuid AND kind = 'BOOK' AND status = 'DONE'
+
 -- name: page
 -- Payouts, the latest first.
 -- $1 uuid before this one, $2 text state or null, $3 uuid wallet or null, $4 boolean only those with
