@@ -27,13 +27,15 @@ class Deciding:
         while records := await pool.fetch(SQL.undecided, after, _AT_ONCE):
             for record in records:
                 async with pool.acquire() as connection, connection.transaction():
-                    await self._decide(connection, row_of(record))
+                    await self._decide(connection, record["row_id"])
             after = records[-1]["row_id"]
             self._services.wake("booking")
 
-    async def _decide(self, connection: Any, row: StoredRow) -> None:
-        if await connection.fetchval(SQL.lock_undecided, row.row_id) is None:
+    async def _decide(self, connection: Any, row_id: UUID) -> None:
+        record = await connection.fetchrow(SQL.lock_undecided, row_id)
+        if record is None:
             return
+        row = row_of(record)
         candidates: Sequence[UUID] = ()
         claim = await self._claimed(connection, row)
         if isinstance(claim, Wait):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -74,7 +75,7 @@ class Feed:
         for fetch_id in fetches:
             await self._services.pool.fetch(SQL.begin_fetch, fetch_id, first)
         rows = await self._bank.transactions(account.account_id, first, last)
-        fetched = settled(rows, first, last, account.exponent)
+        fetched = replace(settled(rows, first, last, account.exponent), today=today)
         async with self._services.pool.acquire() as connection, connection.transaction():
             stored = await store(connection, account.account_id, fetched)
             for fetch_id in fetches:

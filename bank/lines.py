@@ -53,6 +53,13 @@ class Fetched:
     unread: Sequence[Unread] = ()
     whole: bool = True
     """Whether the first and the last day are complete: then what is not here is not there."""
+    today: date | None = None
+    """The day on which it was fetched, where days to come were asked for too."""
+
+    @property
+    def complete_to(self) -> date:
+        """From here on the next one goes on."""
+        return self.last if self.today is None else min(self.last, self.today)
 
 
 def settled(rows: Rows, first: date, last: date, exponent: int) -> Fetched:

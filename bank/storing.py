@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
@@ -62,24 +62,21 @@ class _Statement:
         was = await self._rows(SQL.known, first, last)
         issued = list({line.transaction_date for line in followed if line.transaction_date})
         elsewhere = await self._rows(SQL.elsewhere, first, last, issued)
-        looked = Fetched(
-            fetched.source, fetched.first, fetched.last, followed, fetched.unread, fetched.whole
-        )
+        looked = replace(fetched, lines=followed)
         known = [known_of(each) for each in was]
         changes = compare(known, looked, [known_of(each) for each in elsewhere])
         for each in changes.vanished:
             if not each.vanished:
                 await self._vanish(each)
         await self._replace(changes.same, {r["row_id"]: r["decided"] for r in was})
+        await self._open()
         await self._add(changes)
         for unread in fetched.unread:
             await self._raise(
                 "UNREADABLE", _digest(unread.text), f"{unread.problem}: {unread.text}"
             )
-        if not known:
-            await self._open()
         await self._chain(first, last)
-        await self._connection.execute(SQL.fetched, account.account_id, fetched.last)
+        await self._connection.execute(SQL.fetched, account.account_id, fetched.complete_to)
         added = len(changes.new) + len(changes.held)
         return Stored(len(followed), added, self._raised)
 
@@ -112,10 +109,6 @@ class _Statement:
         known, line = pair.known, pair.line
         row_id, was = known.row_id, known.line
         same_source = known.source == self._fetched.source
-        if known.vanished:
-            await self._connection.execute(
-                *(SQL.resolve_row, row_id, ["VANISHED"], "CAME_BACK", _BY_ITSELF, None)
-            )
         if same_source and pair.has_moved:
             place = f"{line.posting_date} {line.posted_order}"
             detail = f"it stood at {was.posting_date} {was.posted_order}: {self._told(line)}"
@@ -125,7 +118,7 @@ class _Statement:
             if decided:
                 detail += " (whose it is was decided by what it said then)"
             await self._raise("CHANGED", f"{row_id} {_said(line)}", detail, row_id)
-        await self._connection.execute(
+        is_there = await self._connection.fetchval(
             SQL.place,
             row_id,
             line.posting_date,
@@ -136,6 +129,10 @@ class _Statement:
             line.transaction_date or was.transaction_date,
             line.running_minor if line.running_minor is not None else was.running_minor,
         )
+        if known.vanished and is_there:
+            await self._connection.execute(
+                *(SQL.resolve_row, row_id, ["VANISHED"], "CAME_BACK", _BY_ITSELF, None)
+            )
 
     async def _add(self, changes: Changes) -> None:
         held: dict[int, Known | None] = {id(each.line): each.of for each in changes.held}

@@ -83,7 +83,6 @@ class Deposits(Statements):
     begin_fetch: str
     end_fetch: str
     fetch: str
-    last_scheduled: str
     hand_in: str
     statement_of_digest: str
     statement: str

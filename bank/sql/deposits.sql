@@ -83,6 +83,7 @@ UPDATE bank_rows
                                        AND a.finished IS NULL)
                        THEN vanished END
  WHERE row_id = $1::uuid
+RETURNING vanished IS NULL
 
 -- name: vanish
 -- A row that the bank does not show any more.
@@ -92,10 +93,11 @@ UPDATE bank_rows SET vanished = clock_timestamp()
 RETURNING vanished
 
 -- name: open_with
--- The balance before the first row, once there is one.
+-- The balance before the first row of all, right before that is stored.
 -- $1 text account id, $2 bigint opening
 UPDATE bank_accounts SET opening_minor = $2::bigint
  WHERE account_id = $1::text AND opening_minor IS NULL
+   AND NOT EXISTS (SELECT FROM bank_rows r WHERE r.account_id = $1::text)
 
 -- name: before
 -- The last row before some days.
@@ -170,19 +172,15 @@ SELECT fetch_id, account_id, requested_by, requested, started, finished, first_d
        rows_new, exceptions, problem
   FROM bank_fetches WHERE fetch_id = $1::uuid
 
--- name: last_scheduled
--- When the account was last looked at without anybody's asking.
--- $1 text account id
-SELECT max(finished) FROM bank_fetches
- WHERE account_id = $1::text AND problem IS NULL
-
 -- name: hand_in
--- A statement file, unless the same one was handed in before.
+-- A statement file, unless the same one was handed in before and could be read.
 -- $1 uuid statement id, $2 text account id, $3 text format, $4 json columns, $5 bytea digest,
 -- $6 bytea body, $7 text who
 INSERT INTO bank_statements (statement_id, account_id, format, columns, digest, body, uploaded_by)
 VALUES ($1::uuid, $2::text, $3::text, $4::json, $5::bytea, $6::bytea, $7::text)
-    ON CONFLICT (account_id, digest) DO NOTHING
+    ON CONFLICT (account_id, digest) DO UPDATE
+   SET finished = NULL, problem = NULL, uploaded_by = excluded.uploaded_by
+ WHERE bank_statements.problem IS NOT NULL
 RETURNING statement_id
 
 -- name: statement_of_digest
@@ -210,20 +208,20 @@ UPDATE bank_statements
 -- name: undecided
 -- Rows that nobody has said the purpose of, in the order in which they came.
 -- $1 uuid after this row, $2 integer limit
+SELECT row_id FROM bank_rows
+ WHERE decided IS NULL AND NOT held AND vanished IS NULL AND row_id > $1::uuid
+ ORDER BY row_id LIMIT $2::integer
+
+-- name: lock_undecided
+-- One of them, as long as it still is: nobody holds it back or changes it meanwhile.
+-- $1 uuid row id
 SELECT r.row_id, r.account_id, r.posting_date, r.posted_order, r.credit, r.amount_minor,
        r.description, r.transaction_type, r.value_date, r.transaction_date, r.running_minor,
        r.stored, r.wallet_id, r.purpose, r.matched_by, r.candidates, r.session_id, r.transfer_key,
        a.currency, a.control_wallet, a.suspense_wallet, a.charges_wallet
   FROM bank_rows r JOIN bank_accounts a USING (account_id)
- WHERE r.decided IS NULL AND NOT r.held AND r.vanished IS NULL AND r.row_id > $1::uuid
- ORDER BY r.row_id LIMIT $2::integer
-
--- name: lock_undecided
--- The row, if it still is undecided: nobody holds it back or changes it meanwhile.
--- $1 uuid row id
-SELECT true FROM bank_rows
- WHERE row_id = $1::uuid AND decided IS NULL AND NOT held AND vanished IS NULL
-   FOR UPDATE
+ WHERE r.row_id = $1::uuid AND r.decided IS NULL AND NOT r.held AND r.vanished IS NULL
+   FOR UPDATE OF r
 
 -- name: wallets_named
 -- Wallets by payment reference; only those that can own a deposit.
