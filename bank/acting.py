@@ -18,7 +18,7 @@ import structlog
 from bank.actions import Kind, Share, shares_of
 from bank.claims import Claim, Wait
 from bank.matching import references
-from bank.services import Services
+from bank.services import ACTOR, Services
 from bank.sql import ACTIONS as SQL
 from bank.sql import DEPOSITS
 from bank.stored import Purpose, StoredRow
@@ -79,7 +79,7 @@ class Acting:
         if await services.pool.fetchval(SQL.send_until, action["action_id"], until) is None:
             return  # it has gone on in somebody else's hands
         answer = await services.commands.ask(
-            group_of(action), actor=action["requested_by"], wait_s=_WAIT_S, deadline=until
+            group_of(action), actor=ACTOR, wait_s=_WAIT_S, deadline=until
         )
         if not isinstance(answer, Answered):
             raise Unavailable("its transfers are on their way, and not decided yet")

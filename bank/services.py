@@ -10,11 +10,12 @@ from typing import Any, Final
 import asyncpg
 
 from bank.investec.client import Investec
+from ledger.kept import KEEPER
 from producers.clock import DatabaseClock
 from producers.commands import Commands
 
-#: Who asked, in the books, for what no person asked for.
-ACTOR: Final = "bank"
+#: Who asked, in the books, for whatever this process asks for.
+ACTOR: Final = KEEPER
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import uuid_utils.compat
 
+from ledger import kept
 from ledger.commands import Command, PostTransfer, Submission
 from ledger.database import Queries
 from ledger.decide import Source, decide
@@ -29,6 +30,7 @@ async def check_transfer(snapshot: Queries, command: PostTransfer) -> Rejection 
     """The refusal that the transfer would meet, or None."""
     loaded = await load(snapshot, Needs.of([command]), lock=False)
     result = decide_transfer(command, loaded.books, _NOBODY, lambda: _NOBODY)
+    result = kept.refuse(result, "", loaded.books) or result
     return result if isinstance(result, Rejection) else None
 
 

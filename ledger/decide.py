@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 from uuid import UUID
 
+from ledger import kept
 from ledger.books import GROUPS, RESERVATIONS, TRANSFERS, WALLETS, Books, KeySpace
 from ledger.commands import (
     ChangeWallet,
@@ -62,6 +63,8 @@ def decide(
     if closed is not None:
         return closed
     result = _apply_rule(submission.command, submission.command_id, books, source)
+    if letter_id is None:
+        result = kept.refuse(result, submission.actor, books) or result
     if isinstance(result, Rejection) and result.code in _BEFORE_HISTORY:
         return result
     for key in keys_of(submission.command) if books.refusals else ():

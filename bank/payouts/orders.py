@@ -18,13 +18,13 @@ from bank.payouts.states import State
 from bank.sql import PAYOUTS as SQL
 from ledger.commands import PlaceReservation, ReleaseSession
 from ledger.database import Queries
+from ledger.kept import SESSIONS
 from ledger.money import exponent_of
 
 #: Held money never becomes free by time alone: the bank could pay it afterwards. What is given back
 #: is released. (No caller can name a time as far away as this; the ledger sets no bound.)
 HELD_UNTIL: Final = datetime(9500, 1, 1, tzinfo=UTC)
 LAST_ID: Final = UUID(int=2**128 - 1)
-_SESSION: Final = "payout:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +119,13 @@ class Payout:
 
 
 def session_of(payout_id: UUID) -> str:
-    return f"{_SESSION}{payout_id}"
+    return f"{SESSIONS}{payout_id}"
 
 
 def payout_of(session_id: str) -> UUID | None:
     """None for a session that is no payout's."""
     try:
-        return UUID(session_id.removeprefix(_SESSION))
+        return UUID(session_id.removeprefix(SESSIONS))
     except ValueError:
         return None
 

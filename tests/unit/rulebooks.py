@@ -91,13 +91,14 @@ class RuleBooks:
         *,
         issued: datetime = NOW,
         deadline: datetime = NOW + timedelta(seconds=5),
+        actor: str = "test",
         apply: bool = True,
     ) -> Result:
         submission = Submission(
             command_id=self._source.new_id(),
             issued=issued,
             deadline=deadline,
-            actor="test",
+            actor=actor,
             command=command,
         )
         result = decide(submission, self.books, self._source)

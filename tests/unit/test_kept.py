@@ -1,0 +1,80 @@
+"""Wallets and sessions of the bank side: nobody's but the bank process's."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from ledger.commands import (
+    Command,
+    CreateWallet,
+    PlaceReservation,
+    PostTransferGroup,
+    ReleaseReservation,
+    ReleaseSession,
+)
+from ledger.kept import KEEPER
+from ledger.outcomes import Result
+from ledger.records import WalletType
+from ledger.rejections import Rejection
+from tests.unit.rulebooks import NOW, RuleBooks, name_id, transfer
+
+CONTROL, SUSPENSE = "bank-control:1", "bank-suspense:1"
+
+
+@pytest.fixture
+def books() -> RuleBooks:
+    made = RuleBooks()
+    made.wallet(CONTROL, "-100", type="SYSTEM")
+    made.wallet(SUSPENSE, "50")
+    made.wallet("tenant", "50")
+    made.wallet("other", "50")
+    return made
+
+
+def word(result: Result) -> str:
+    return result.code.value if isinstance(result, Rejection) else "done"
+
+
+def held(books: RuleBooks, session: str) -> ReleaseReservation:
+    return ReleaseReservation(name_id("tenant"), books.hold("tenant", "10", session))
+
+
+KEPT: list[Command] = [
+    transfer(CONTROL, "tenant", "1"),
+    transfer("tenant", CONTROL, "1"),
+    transfer(SUSPENSE, "tenant", "1"),
+    transfer("tenant", SUSPENSE, "1"),
+    PostTransferGroup(
+        (transfer("tenant", "other", "1"), transfer(SUSPENSE, "other", "1", "key-2"))
+    ),
+    PlaceReservation(name_id(SUSPENSE), Decimal(1), "mine-1", NOW + timedelta(1), "hold-key-1"),
+    CreateWallet("bank-control:2", "ZAR", WalletType.SYSTEM),
+    CreateWallet("bank-suspense:2", "ZAR"),
+]
+
+
+@pytest.mark.parametrize("command", KEPT, ids=lambda command: type(command).__name__)
+def test_its_wallets_are_frozen_to_everybody_else(books: RuleBooks, command: Command) -> None:
+    assert word(books.decide(command, apply=False)) == "wallet-frozen"
+    assert word(books.decide(command, actor=KEEPER)) == "done"
+
+
+def test_what_a_payout_holds_is_not_spent_or_freed_by_others(books: RuleBooks) -> None:
+    release = held(books, "payout:1")
+    spend = transfer("tenant", "other", "1", session_id="payout:1")
+    for command in (release, ReleaseSession(name_id("tenant"), "payout:1"), spend):
+        assert word(books.decide(command, apply=False)) == "wallet-frozen"
+    assert word(books.decide(release, actor=KEEPER)) == "done"
+
+
+def test_everything_else_is_as_it_was(books: RuleBooks) -> None:
+    assert word(books.decide(held(books, "session-1"))) == "done"
+    books.wallet("bank-charges:1", type="SYSTEM")
+    assert word(books.decide(transfer("tenant", "bank-charges:1", "1"))) == "done"
+
+
+def test_a_rule_that_refuses_comes_first(books: RuleBooks) -> None:
+    assert word(books.decide(transfer(SUSPENSE, "tenant", "51"))) == "insufficient-funds"
