@@ -39,7 +39,10 @@ class Patience:
     """For the answer to a payment: giving up early only makes an outcome unknown."""
     connect_s: float = 5.0
     again_s: float = 60.0
-    """How long what is safe to ask again is asked again."""
+    """How long reading is tried again."""
+    payment_again_s: float = 20.0
+    """The same for a payment that the bank has certainly not looked at. Later than this it is not
+    sent any more: a process that thaws must not pay what others have decided about since."""
 
 
 def _is_this_machine(host: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -80,8 +81,8 @@ class Answer:
 
 
 class Calls:
-    """Tasks may share it. Raises ``NOT_SENT``, ``NO_ANSWER``, or for the token ``Unavailable`` and
-    ``Refused``: then the call itself was not made."""
+    """Tasks may share it. Raises ``NOT_SENT``, ``NO_ANSWER``, or ``Unavailable`` and
+    ``NotAdmitted``: then there was no token, or no time left, and the call was not made."""
 
     def __init__(self, access: Access, http: httpx.AsyncClient, patience: Patience) -> None:
         self._access, self._http, self._patience = access, http, patience
@@ -108,23 +109,30 @@ class Calls:
     async def get(self, path: str, asked: dict[str, str] | None = None) -> Answer:
         return await self._authorised("GET", path, self._patience.answer_s, params=asked)
 
-    async def post(self, path: str, body: dict[str, Any]) -> Answer:
-        return await self._authorised("POST", path, self._patience.payment_s, json=body)
+    async def post(self, path: str, body: dict[str, Any], until_s: float) -> Answer:
+        """Nothing is sent later than ``until_s``, by ``time.monotonic``."""
+        limit_s = self._patience.payment_s
+        return await self._authorised("POST", path, limit_s, until_s, json=body)
 
-    async def _authorised(self, method: str, path: str, limit_s: float, **more: Any) -> Answer:
+    async def _authorised(
+        self, method: str, path: str, limit_s: float, until_s: float = math.inf, **more: Any
+    ) -> Answer:
         """A token that the bank calls bad is renewed, once: under it nothing was looked at."""
         token = await self._current_token()
-        answer = await self._call(method, path, token, limit_s, **more)
+        answer = await self._call(method, path, token, limit_s, until_s, **more)
         if answer.status != _UNAUTHORISED:
             return answer
         async with self._renewing:
             if self._token == token:
                 self._good_until_s = 0.0
-        return await self._call(method, path, await self._current_token(), limit_s, **more)
+        token = await self._current_token()
+        return await self._call(method, path, token, limit_s, until_s, **more)
 
     async def _call(
-        self, method: str, path: str, token: str, limit_s: float, **more: Any
+        self, method: str, path: str, token: str, limit_s: float, until_s: float, **more: Any
     ) -> Answer:
+        if time.monotonic() > until_s:
+            raise Unavailable("held up for too long before it was sent")
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         async with asyncio.timeout(limit_s):
             async with self._http.stream(method, path, headers=headers, **more) as response:
@@ -160,17 +168,17 @@ class Calls:
 
 
 class Pauses:
-    """Between attempts at something that is safe to ask again."""
+    """Between attempts at something that is safe to ask again, until ``until_s``."""
 
     def __init__(self, patience_s: float, sleep: Sleep) -> None:
-        self._until_s = time.monotonic() + patience_s
+        self.until_s = time.monotonic() + patience_s
         self._next_s = _FIRST_PAUSE_S
         self._sleep = sleep
 
     async def rest(self, path: str, problem: str, at_least_s: float = 0.0) -> None:
         """Raises ``Unavailable`` where patience would be over by then."""
         pause_s = max(self._next_s, at_least_s)
-        if time.monotonic() + pause_s > self._until_s:
+        if time.monotonic() + pause_s > self.until_s:
             raise Unavailable(f"{problem}; ask again later")
         _log.info("bank.asked_again", path=path, problem=problem, pause_s=pause_s)
         spread = random.uniform(0.8, 1.2) if not at_least_s else 1.0  # noqa: S311  no secret

@@ -154,11 +154,11 @@ class Investec:
 
     async def _send(self, path: str, body: dict[str, Any]) -> Submitted:
         """Ask for one payment, and never again once the bank may have heard it."""
-        pauses = Pauses(self._patience.again_s, self._sleep)
+        pauses = Pauses(self._patience.payment_again_s, self._sleep)
         while True:
             after_s = 0.0
             try:
-                answer = await self._calls.post(path, body)
+                answer = await self._calls.post(path, body, pauses.until_s)
                 if answer.status != TOO_MANY:
                     return _understood(answer)
                 # "Retry the request": it was counted, not looked at.

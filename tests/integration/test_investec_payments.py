@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bank.investec.access import Patience
+from bank.investec.calls import Calls
 from bank.investec.client import Investec
 from bank.investec.errors import NotAdmitted, OutcomeUnknown, Refused, Unavailable
 from bank.investec.records import Authorisers, Direction, Payment, Row
@@ -187,7 +189,7 @@ async def test_a_bank_that_stays_busy_has_taken_nothing_in(play: Play) -> None:
     await play.credit(100_00, "float")
     to = await play.beneficiary("Thandi")
     await play.fault(route="payments", kind="status", status=429, times=1000)
-    async with client(play, again_s=0.2) as bank:
+    async with client(play, payment_again_s=0.2) as bank:
         with pytest.raises(Unavailable, match="429"):
             await bank.pay(play.account_id, payment(to))
     assert await play.payments() == []
@@ -236,6 +238,20 @@ async def test_money_moves_between_own_accounts(bank: Investec, play: Play) -> N
 async def test_nobody_there_is_definite(tmp_path: Path) -> None:
     async with simulated(tmp_path) as play:
         access = play.access
-    async with Investec.connected(access, Patience(again_s=0.1)) as bank:
+    async with Investec.connected(access, Patience(payment_again_s=0.1)) as bank:
         with pytest.raises(Unavailable, match=r"nothing was sent|no token"):
             await bank.pay("1", payment("x"))
+
+
+async def test_a_process_that_thaws_sends_nothing_any_more(play: Play) -> None:
+    async def frozen(_: float) -> None:
+        await asyncio.sleep(3.2)
+
+    await play.credit(100_00, "float")
+    to = await play.beneficiary("Thandi")
+    await play.fault(route="payments", kind="status", status=429)
+    patience = Patience(payment_again_s=3.0)
+    async with Calls.connected(play.access, patience) as calls:
+        with pytest.raises(Unavailable, match="held up"):
+            await Investec(calls, patience, sleep=frozen).pay(play.account_id, payment(to))
+    assert await play.payments() == []
