@@ -63,6 +63,8 @@ class Acting:
         match Kind(action["kind"]):
             case Kind.BOOK:
                 await self._done(action)
+            case Kind.RETRACT if action["vanished"] is None:
+                await self._failed(action, "the bank shows the row again")
             case Kind.RETRACT if action["decided"] is None:
                 await self._done(action)
             case Kind.RETRACT if action["booked"] is None:
@@ -89,12 +91,14 @@ class Acting:
             case Rejection(code=code) if code in _PASSING:
                 raise Unavailable(f"the ledger refused it for now: {code}")
             case Rejection() as refusal:
-                problem = f"{refusal.code}: {refusal.detail}"
-                await services.pool.fetch(
-                    SQL.step, action["action_id"], "APPROVED", "FAILED", problem
-                )
+                await self._failed(action, f"{refusal.code}: {refusal.detail}")
             case other:
                 raise TypeError(f"an action cannot come to {type(other).__name__}")
+
+    async def _failed(self, action: Mapping[str, Any], problem: str) -> None:
+        await self._services.pool.fetch(
+            SQL.step, action["action_id"], "APPROVED", "FAILED", problem
+        )
 
     async def _done(self, action: Mapping[str, Any]) -> None:
         """What else has to be kept, together with the last word."""
@@ -112,7 +116,7 @@ class Acting:
                     kinds, resolution = ["HELD", "PAYOUT"], "BOOKED"
                 case Kind.RETRACT:
                     await connection.execute(SQL.retract, row_id)
-                    kinds, resolution = ["VANISHED"], "RETRACTED"
+                    kinds, resolution = ["VANISHED", "HELD"], "RETRACTED"
                 case _:
                     return
             await connection.execute(

@@ -85,7 +85,10 @@ async def approve(connection: Any, action_id: UUID, person: Person, reason: str 
     if action["requested_owner"] == person.owner:
         raise NotAllowed("it was asked for by the same person: another one has to approve it")
     await _say(connection, action_id, person, "APPROVED", reason)
-    kind = Kind((await connection.fetchrow(SQL.action, action_id))["kind"])
+    asked = await connection.fetchrow(SQL.action, action_id)
+    kind = Kind(asked["kind"])
+    # The bank may have changed its mind since; from here on it waits for us.
+    _require_kind(kind, await connection.fetchrow(SQL.lock_row, asked["row_id"]))
     following = "AWAITING_BANK" if kind is Kind.RETURN else "APPROVED"
     await connection.execute(SQL.step, action_id, "AWAITING_APPROVAL", following, None)
 
@@ -133,7 +136,9 @@ async def _require_nothing_else(connection: Any, asked: Asked) -> Mapping[str, A
     found: Mapping[str, Any] | None = await connection.fetchrow(SQL.lately, asked.row_id)
     if found is None:
         return None
-    if found["status"] == "DONE" and asked.kind is Kind.RETRACT and found["kind"] != "RETURN":
+    if found["status"] == "DONE" and asked.kind is Kind.RETRACT:
+        if found["kind"] == Kind.RETURN and not asked.shares:
+            raise NotValid("has to say from whom: it was returned to its sender", "/shares")
         return found
     if found["status"] == "FAILED":
         raise Conflict(f"action {found['action_id']} has just failed: ask again in a minute")

@@ -56,8 +56,8 @@ class Booking:
                     problems += 1
                 elif isinstance(result, BaseException):
                     raise result
-            if problems:
-                raise Unavailable(f"{problems} rows could not be sent to the ledger")
+        if problems:
+            raise Unavailable(f"{problems} rows could not be sent to the ledger")
         self._services.wake("actions")
 
     async def _book(self, row: StoredRow) -> None:

@@ -32,9 +32,13 @@ class Files:
                     *(file["format"], file["body"], file["columns"]),
                     *(account.currency, account.exponent),
                 )
-            except FileInvalid as error:
-                _log.warning("bank.file_refused", file=str(file["statement_id"]), why=str(error))
-                await pool.fetch(SQL.end_statement, file["statement_id"], 0, 0, 0, str(error))
+            except Exception as error:  # whatever is in a file must not stop those behind it
+                problem = str(error)
+                if not isinstance(error, FileInvalid):
+                    _log.exception("bank.file_defect", file=str(file["statement_id"]))
+                    problem = f"it could not be read, which is a defect of ours: {error!r}"
+                _log.warning("bank.file_refused", file=str(file["statement_id"]), why=problem)
+                await pool.fetch(SQL.end_statement, file["statement_id"], 0, 0, 0, problem)
                 continue
             async with pool.acquire() as connection, connection.transaction():
                 stored = await store(connection, account.account_id, fetched)

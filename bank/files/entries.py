@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from bank.lines import Fetched, Line, minor
+from ledger.money import LIMIT_MINOR
 
 #: Banks and programs write more; what is longer helps nobody to match.
 _LONGEST: Final = 500
@@ -57,7 +58,7 @@ def fetched_of(statement: Statement, source: str, currency: str, exponent: int) 
         amount = _minor(entry.amount, exponent, f"the amount of entry {number}")
         if not amount:
             continue  # banks write notes as entries of nothing
-        running = None if running is None else running + amount
+        running = None if running is None else _bounded(running + amount)
         told = _minor(entry.balance, exponent, f"the balance behind entry {number}")
         lines.append(_line(entry, amount, told if told is not None else running))
     if closing is not None and running is not None and closing != running:
@@ -77,12 +78,18 @@ def _line(entry: Entry, amount: int, running: int | None) -> Line:
         posted_order=None,
         credit=amount > 0,
         amount_minor=abs(amount),
-        description=" ".join(entry.description.split())[:_LONGEST],
+        description=" ".join(entry.description.replace("\0", " ").split())[:_LONGEST],
         transaction_type=entry.kind,
         value_date=entry.valued,
         transaction_date=None,
         running_minor=running,
     )
+
+
+def _bounded(balance: int) -> int:
+    if abs(balance) > LIMIT_MINOR:
+        raise FileInvalid("its entries come to more than there can be")
+    return balance
 
 
 def _minor(amount: Decimal | None, exponent: int, what: str) -> int | None:
