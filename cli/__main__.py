@@ -19,6 +19,7 @@ COMMANDS = {
     "keys": "create, list and revoke API keys",
     "bulk": "files of transfers: submit, status, results, pause, resume, cancel",
     "bank": "what the bank said: accounts, rows, fetch, statement, exceptions; a simulated one",
+    "payouts": "money to any bank account: list, show, create, approve, refuse, cancel, export",
     "suspense": "deposits that nobody could attribute: list, allocate, return, approve",
     "reconcile": "compare the books with the bank, or with an extract of Eclipse's",
     "dead-letters": "what broke the consumer: list, show, replay, discard",

@@ -84,12 +84,26 @@ class Operator:
             raise click.ClickException(answer.problem)
         return answer.document
 
+    def content(self, path: str) -> bytes:
+        """A file, as it is."""
+        try:
+            response = self._client.get(path)
+            if response.is_error:
+                raise click.ClickException(Answer(response).problem)
+            return response.content
+        except (httpx.HTTPError, ValueError) as problem:
+            raise self._silent(problem) from None
+
     def _call(self, method: str, path: str, **how: Any) -> Answer:
         try:
             return Answer(self._client.request(method, path, **how))
         except (httpx.HTTPError, ValueError) as problem:
-            url = self._client.base_url
-            raise click.ClickException(f"{url} does not answer as it should: {problem}") from None
+            raise self._silent(problem) from None
+
+    def _silent(self, problem: Exception) -> click.ClickException:
+        return click.ClickException(
+            f"{self._client.base_url} does not answer as it should: {problem}"
+        )
 
 
 def operator() -> AbstractContextManager[Operator]:

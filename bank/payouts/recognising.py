@@ -16,7 +16,7 @@ from uuid import UUID
 
 from bank.payouts import orders
 from bank.payouts.orders import Payout
-from bank.payouts.references import references
+from bank.payouts.references import bank_references, references
 from bank.payouts.states import State
 from bank.sql import PAYOUTS as SQL
 from ledger.database import Queries
@@ -68,11 +68,13 @@ Verdict = Belongs | Doubtful | TooEarly | None
 
 async def recognise(connection: Queries, row: Seen) -> Verdict:
     """What the row is. Nothing is changed."""
-    named = references(row.description)
-    found = []
-    if named:
-        rows = await connection.fetch(SQL.of_references, row.account_id, named)
-        found = [orders.read(each) for each in rows]
+    rows = await connection.fetch(
+        SQL.of_references,
+        row.account_id,
+        references(row.description),
+        bank_references(row.description),
+    )
+    found = [orders.read(each) for each in rows]
     if row.credit:
         return judge_credit(row, found)
     alike: list[Payout] = []

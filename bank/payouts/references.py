@@ -8,6 +8,7 @@ somebody else.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Sequence
 from typing import Final
@@ -19,6 +20,7 @@ from bank.matching import plain
 _START: Final = "PO"
 _ALPHABET: Final = "23456789BCDFGHJKMNPQRSTVWXZ"
 _BODY: Final = 10
+_LONG_WORD: Final = re.compile(r"[A-Z]+[0-9]{6,}")
 #: ``PO``, check digits, and the random part. What the bank takes for one is at most 20 (assumed).
 LENGTH: Final = len(_START) + 2 + _BODY
 
@@ -35,6 +37,12 @@ def is_reference(text: str) -> bool:
     if start != _START or len(text) != LENGTH or not check.isdigit():
         return False
     return set(body) <= set(_ALPHABET) and bool(mod_97_10.is_valid(body + start + check))
+
+
+def bank_references(description: str) -> Sequence[str]:
+    """Words that may be the bank's own reference, which it gave us when it took a payment in: rows
+    of money that comes back may carry that one instead of ours."""
+    return list(dict.fromkeys(_LONG_WORD.findall(description.upper())))
 
 
 def references(description: str) -> Sequence[str]:

@@ -36,9 +36,11 @@ SELECT * FROM payouts
  WHERE external_unique_id = $1::text AND (held IS NOT NULL OR state = 'REQUESTED')
 
 -- name: of_references
--- Whose references stand in a row's description.
--- $1 text account, $2 text[] references
-SELECT * FROM payouts WHERE account_id = $1::text AND my_reference = ANY ($2::text[])
+-- Whose references stand in a row's description, ours or the bank's.
+-- $1 text account, $2 text[] our references, $3 text[] words that may be the bank's
+SELECT * FROM payouts
+ WHERE account_id = $1::text
+   AND (my_reference = ANY ($2::text[]) OR payment_reference = ANY ($3::text[]))
 
 -- name: alike
 -- Payouts of an amount that the bank may have made, and whose row is not known.

@@ -82,6 +82,8 @@ CREATE TABLE payouts (
         ((transfer_id IS NOT NULL) = (state IN ('SETTLED', 'RETURNED'))),
     CONSTRAINT payouts_returned CHECK ((return_transfer_id IS NOT NULL) = (state = 'RETURNED'))
 ) WITH (fillfactor = 70);
+CREATE INDEX payouts_payment_reference ON payouts (payment_reference)
+    WHERE payment_reference IS NOT NULL;
 -- A key whose money could never be held is not used up.
 CREATE UNIQUE INDEX payouts_external_unique_id_key ON payouts (external_unique_id)
     WHERE held IS NOT NULL OR state = 'REQUESTED';

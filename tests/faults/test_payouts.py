@@ -210,7 +210,7 @@ async def test_the_banks_authorisers_let_it_lapse(here: Town, tmp_path: Path, wa
         assert "authorisers" in lapsed["reason"]
         assert await here.balance(wallet) == ("10.00", "0.00")
         if wakes:
-            await here.play.post(f"payments/{lapsed['paymentReference']}", {"approve": True})
+            await here.play.decide(lapsed["paymentReference"], "approve")
             await here.play.advance(10)
             await here.becomes(payout, "SETTLED")
         else:

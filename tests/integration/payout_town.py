@@ -176,11 +176,11 @@ async def killed(database: Database, broker: Broker, play: Play, **more: Any) ->
 async def people(database: Database) -> dict[str, str]:
     connection = await connect_owner(database.owner)
     try:
-        made = {"anna": await keys.create(connection, "anna", [Scope.BANK], owner="anna")}
+        made = {"anna": await keys.create(connection, "anna-1", [Scope.BANK], owner="anna")}
         both = [Scope.BANK, Scope.APPROVER]
         made["anna too"] = await keys.create(connection, "anna-2", both, owner="anna")
         for name in APPROVERS:
-            made[name] = await keys.create(connection, name, both, owner=name)
+            made[name] = await keys.create(connection, f"{name}-1", both, owner=name)
         return made
     finally:
         await connection.close()

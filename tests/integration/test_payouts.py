@@ -188,16 +188,16 @@ async def test_what_is_exported_is_never_asked_for_as_well(here: Town, form: str
     assert [item["exportId"] for item in listed["items"]] == [made.json()["exportId"]]
 
 
-async def test_money_that_comes_back_is_in_the_wallet_again(here: Town) -> None:
+@pytest.mark.parametrize("named", ["mine", "bank-reference"])
+async def test_money_that_comes_back_is_in_the_wallet_again(here: Town, named: str) -> None:
+    await here.play.assume(return_description=named)
     wallet = await here.running.wallet("escrow-01", "10.00")
     payout = await here.ask("escrow-01", "10.00")
     await here.said(payout, "approvals", "ben", "HELD")
     await here.becomes(payout, "AWAITING_BANK")
     await here.play.advance(10)
-    await here.becomes(payout, "SETTLED")
-    rows = (await here.play.state())["rows"]
-    (debit,) = [row for row in rows if payout["myReference"] in row["description"]]
-    await here.play.change(debit["rowId"], "reverse")
+    settled = await here.becomes(payout, "SETTLED")
+    await here.play.decide(settled["paymentReference"], "return")
     returned = await here.becomes(payout, "RETURNED")
     assert await here.balance(wallet) == ("10.00", "10.00")
     transfer = await here.running.get(f"/v1/transfers/{returned['returnTransferId']}")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bank.payouts.approvals import DEFAULT, Objection, Person, needed, objection, tiers
-from bank.payouts.references import LENGTH, is_reference, new_reference, references
+from bank.payouts.references import LENGTH, bank_references, is_reference, new_reference, references
 from bank.payouts.states import HOLDING, Event, Impossible, State, after, sources
 
 STORIES = {
@@ -124,6 +124,10 @@ def test_a_reference_is_found_in_what_the_bank_makes_of_it(
     written = between.join(reference) if between else reference
     text = f"{before} {written.lower() if lower else written} thank you"
     assert reference in references(text)
+
+
+def test_the_banks_own_reference_is_a_word_with_a_number() -> None:
+    assert bank_references("returned ubp0012345678 Thandi 12345678 AB12") == ["UBP0012345678"]
 
 
 def test_a_reference_that_was_cut_or_mistyped_is_none() -> None:
