@@ -8,7 +8,7 @@ once by the charges wallet, and once by the money that stays held.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
@@ -37,6 +37,8 @@ class Part(Enum):
     """What a row is to a payout."""
 
     MADE = "MADE"
+    MADE_AGAIN = "MADE_AGAIN"
+    """The row that it had has vanished, and its booking was taken back."""
     CAME_BACK = "CAME_BACK"
 
 
@@ -79,13 +81,20 @@ async def recognise(connection: Queries, row: Seen) -> Verdict:
         return judge_credit(row, found)
     alike: list[Payout] = []
     if not found:
-        rows = await connection.fetch(SQL.alike, row.account_id, row.amount_minor, row.posting_date)
-        alike = [orders.read(each) for each in rows]
-    return judge_debit(row, found, alike)
+        near = await connection.fetch(SQL.alike, row.account_id, row.amount_minor, row.posting_date)
+        alike = [orders.read(each) for each in near]
+    retracted = {each["payout_id"] for each in rows if each["retracted"]}
+    return judge_debit(row, found, alike, retracted)
 
 
-def judge_debit(row: Seen, named: Sequence[Payout], alike: Sequence[Payout]) -> Verdict:
-    """Given the payouts that it names, and those of its amount whose row is missing."""
+def judge_debit(
+    row: Seen,
+    named: Sequence[Payout],
+    alike: Sequence[Payout],
+    retracted: Collection[UUID] = (),
+) -> Verdict:
+    """Given the payouts that it names, those of its amount whose row is missing, and of which of
+    those that it names the booking was taken back."""
     ids = tuple(payout.payout_id for payout in named)
     if len(named) > 1:
         return Doubtful("it names several payouts", ids)
@@ -93,6 +102,8 @@ def judge_debit(row: Seen, named: Sequence[Payout], alike: Sequence[Payout]) -> 
         (payout,) = named
         if payout.order.amount_minor != row.amount_minor:
             return Doubtful(f"it names payout {payout.my_reference}, of another amount", ids)
+        if payout.payout_id in retracted:
+            return Belongs(payout, Part.MADE_AGAIN)
         if payout.debit_row is not None:
             return Doubtful(f"payout {payout.my_reference} has its row already", ids)
         return Belongs(payout, Part.MADE)

@@ -38,7 +38,9 @@ SELECT * FROM payouts
 -- name: of_references
 -- Whose references stand in a row's description, ours or the bank's.
 -- $1 text account, $2 text[] our references, $3 text[] words that may be the bank's
-SELECT * FROM payouts
+SELECT p.*, EXISTS (SELECT FROM bank_rows r
+                     WHERE r.row_id = p.debit_row AND r.retracted IS NOT NULL) AS retracted
+  FROM payouts p
  WHERE account_id = $1::text
    AND (my_reference = ANY ($2::text[]) OR payment_reference = ANY ($3::text[]))
 

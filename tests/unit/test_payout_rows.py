@@ -39,7 +39,7 @@ def payout(number: int = 1, *, minor: int = 10_050, state: State = State.UNKNOWN
             their_reference="thank you",
             description=None,
         ),
-        my_reference=f"PO00000000000{number}",
+        my_reference=f"PO{number:012}",
         approvals_needed=1,
         approvals=1,
         maker=Person("k1", "anna"),
@@ -83,6 +83,11 @@ def test_a_debit_that_nearly_fits_is_for_people() -> None:
         ([], [payout(1), payout(2)]),
     ):
         assert isinstance(judge_debit(seen(), named, alike), Doubtful)
+
+
+def test_a_payout_whose_row_vanished_and_came_again_is_made_again() -> None:
+    made = payout(state=State.SETTLED)
+    assert judge_debit(seen(), [made], [], {made.payout_id}) == Belongs(made, Part.MADE_AGAIN)
 
 
 def test_a_debit_that_names_nothing_and_is_of_no_payouts_amount_is_the_banks_own() -> None:
