@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 import uuid_utils.compat
 
+from bank import metrics
 from bank.claims import Claimant
 from bank.services import ACTOR, Services
 from bank.sql import DEPOSITS as SQL
@@ -92,6 +93,7 @@ class Booking:
             first = await connection.fetchval(SQL.book, row.row_id, transfer.transfer_id, wallet)
             if first is None:
                 return
+            metrics.BOOKED.labels(row.purpose).inc()
             await connection.execute(
                 *(SQL.resolve_row, row.row_id, ["REFUSED", "KEY_TAKEN"], "BOOKED", "bank", None)
             )

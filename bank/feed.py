@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 import uuid_utils.compat
 
+from bank import metrics
 from bank.accounts import followed
 from bank.investec.client import Investec
 from bank.investec.errors import BankError
@@ -59,6 +60,7 @@ class Feed:
         try:
             await self._fetch(account, fetches)
         except BankError as error:
+            metrics.FETCHES.labels("failed").inc()
             _log.warning("bank.fetch_failed", account=account.account_id, error=str(error))
             every_s = min(every_s, _AFTER_FAILURE_S)
             problem = f"{type(error).__name__}: {error}"
@@ -82,5 +84,6 @@ class Feed:
                 await connection.fetch(
                     SQL.end_fetch, fetch_id, stored.rows, stored.new, stored.exceptions, None
                 )
+        metrics.FETCHES.labels("done").inc()
         _log.info("bank.fetched", account=account.account_id, rows=stored.rows, new=stored.new)
         self._services.wake("matching")

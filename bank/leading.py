@@ -14,6 +14,7 @@ from typing import Any, Final
 import asyncpg
 import structlog
 
+from bank import metrics
 from bank.failures import DATABASE_ERRORS
 from bank.sql import LEADING as SQL
 from ledger.database import connect_banker
@@ -56,10 +57,12 @@ class Leadership:
         leading = asyncio.ensure_future(self._lead())
         watching = asyncio.ensure_future(_watch(connection))
         self.leads = True
+        metrics.LEADS.set(1)
         try:
             await asyncio.wait({leading, watching}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.leads = False
+            metrics.LEADS.set(0)
             await end([leading, watching])
         for task in (watching, leading):
             if not task.cancelled():

@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from bank import metrics
 from bank.failures import PASSING
 from bank.investec.errors import BankError
 from topology.process import run_all
@@ -58,6 +59,7 @@ class Steps:
             try:
                 await step.run()
             except (*PASSING, BankError) as error:
+                metrics.STEP_FAILURES.labels(step.name).inc()
                 _log.warning("bank.step_failed", step=step.name, error=repr(error))
                 self.problems[step.name] = f"{type(error).__name__}: {error}"
                 wait_s, retry_s = min(retry_s, wait_s), min(retry_s * 2, _LONGEST_RETRY_S)

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import uuid_utils.compat
 
+from bank import metrics
 from bank.lines import Fetched, Line, in_order
 from bank.sql import DEPOSITS as SQL
 from bank.statement import Changes, Known, Pair, Remade, compare, content_of, gaps
@@ -77,6 +78,8 @@ class _Statement:
             )
         await self._chain(first, last)
         await self._connection.execute(SQL.fetched, account.account_id, fetched.complete_to)
+        metrics.ROWS.labels("new").inc(len(changes.new))
+        metrics.ROWS.labels("held").inc(len(changes.held))
         added = len(changes.new) + len(changes.held)
         return Stored(len(followed), added, self._raised)
 
@@ -214,7 +217,9 @@ class _Statement:
             other,
             detail[:_LONGEST_SHOWN],
         )
-        self._raised += raised is not None
+        if raised is not None:
+            self._raised += 1
+            metrics.EXCEPTIONS.labels(kind).inc()
 
     def _told(self, line: Line) -> str:
         amount = format_minor(line.signed_minor, self._account.exponent)
