@@ -10,11 +10,12 @@ from uuid import UUID
 
 import uuid_utils.compat
 
+from bank.lines import minor
 from bank.matching import LONGEST_ALIAS, plain, words
 from bank.refusals import Conflict, NotValid
 from bank.sql import ACTIONS as SQL
 from bank.sql import DEPOSITS
-from ledger.money import exponent_of, to_minor
+from ledger.money import exponent_of
 
 #: Shorter ones stand in too many descriptions by chance.
 _SHORTEST: Final = 3
@@ -57,9 +58,9 @@ async def expect(connection: Any, expected: Expected, by: str) -> UUID:
     """Within the caller's transaction. Raises ``BankRefusal``."""
     currency = await _currency(connection, expected.account_id)
     await _require_wallet(connection, expected.wallet_id, currency)
-    minor = to_minor(expected.amount, exponent_of(currency))
-    if minor is None:
-        raise NotValid(f"has more decimal places than {currency}", "/amount")
+    amount_minor = minor(expected.amount, exponent_of(currency))
+    if amount_minor is None:
+        raise NotValid(f"is no amount of {currency} that the books have room for", "/amount")
     if expected.first_day > expected.last_day:
         raise NotValid("is before the first day", "/lastDay")
     expected_id: UUID = uuid_utils.compat.uuid7()
@@ -68,7 +69,7 @@ async def expect(connection: Any, expected: Expected, by: str) -> UUID:
         expected_id,
         expected.account_id,
         expected.wallet_id,
-        minor,
+        amount_minor,
         expected.first_day,
         expected.last_day,
         expected.note,

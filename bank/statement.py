@@ -101,6 +101,21 @@ def compare(known: Sequence[Known], fetched: Fetched, elsewhere: Sequence[Known]
     return changes
 
 
+def held_for_balance(changes: Changes, before: Known | None, lines: Sequence[Line]) -> None:
+    """Hold back what the balance speaks against. Where the lines do not start from the balance
+    ``before`` them, days that were not fetched have changed: a new line of just that amount may be
+    a row of theirs that stands elsewhere now."""
+    told = [line for line in lines if line.running_minor is not None]
+    if before is None or before.line.running_minor is None or not told:
+        return
+    first = told[0]
+    missing = (first.running_minor or 0) - first.signed_minor - before.line.running_minor
+    if missing:
+        doubtful = [line for line in changes.new if line.signed_minor == -missing]
+        changes.new[:] = [line for line in changes.new if line not in doubtful]
+        changes.held.extend(Remade(line, None) for line in doubtful)
+
+
 class Gap(NamedTuple):
     """Between these two rows something is missing, or is not what it was."""
 

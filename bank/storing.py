@@ -18,7 +18,16 @@ import uuid_utils.compat
 from bank import metrics
 from bank.lines import Fetched, Line, in_order
 from bank.sql import DEPOSITS as SQL
-from bank.statement import Changes, Known, Pair, Remade, compare, content_of, gaps
+from bank.statement import (
+    Changes,
+    Known,
+    Pair,
+    Remade,
+    compare,
+    content_of,
+    gaps,
+    held_for_balance,
+)
 from bank.stored import BankAccount, account_of, known_of
 from ledger.money import format_minor
 
@@ -66,6 +75,8 @@ class _Statement:
         looked = replace(fetched, lines=followed)
         known = [known_of(each) for each in was]
         changes = compare(known, looked, [known_of(each) for each in elsewhere])
+        before = [known_of(each) for each in await self._rows(SQL.before, first)]
+        held_for_balance(changes, before[0] if before else None, followed)
         for each in changes.vanished:
             if not each.vanished:
                 await self._vanish(each)

@@ -15,7 +15,7 @@ from hypothesis import strategies
 
 from bank.investec.records import Direction, Row, Rows, RowStatus
 from bank.lines import API, Fetched, Line, settled
-from bank.statement import Known, compare, gaps
+from bank.statement import Known, compare, gaps, held_for_balance
 
 DAY = date(2026, 11, 2)
 WEEK = (DAY - timedelta(days=7), DAY + timedelta(days=7))
@@ -116,6 +116,21 @@ def test_what_was_known_on_a_day_long_past_waits_for_a_person() -> None:
     assert [each.line for each in changes.held] == [line(7)]
     other = line(8, transaction_date=DAY - timedelta(days=1))
     assert compare([], fetched(other), old).new == [other]
+
+
+def test_what_the_balance_before_speaks_against_waits_for_a_person() -> None:
+    """A row of a day long past stands here now, in other words: the balance before is its amount
+    less than it was."""
+    (before,) = known(line(9, posting_date=DAY - timedelta(days=30), running_minor=500))
+    moved = line(20, 70, "other words", running_minor=500)
+    other = line(21, 30, running_minor=530)
+    changes = compare([], fetched(moved, other))
+    held_for_balance(changes, before, [moved, other])
+    assert [each.line for each in changes.held] == [moved]
+    assert changes.new == [other]
+    honest = compare([], fetched(line(20, 70, running_minor=570)))
+    held_for_balance(honest, before, [line(20, 70, running_minor=570)])
+    assert honest.held == []
 
 
 def test_another_source_has_its_own_words_and_numbers() -> None:
