@@ -74,7 +74,8 @@ WITH shown AS (
       JOIN transfers t USING (transfer_id)
       LEFT JOIN transfers o ON o.transfer_id = t.reversal_of
       LEFT JOIN bank_actions a
-        ON a.kind = 'RETRACT' AND t.external_unique_id = 'bank-action:' || a.action_id
+        ON a.kind = 'RETRACT' AND starts_with(t.external_unique_id, 'bank-action:')
+       AND a.action_id::text = substr(t.external_unique_id, 13, 36)
       LEFT JOIN bank_rows b ON b.row_id = a.row_id
      WHERE e.wallet_id = $2::uuid
 ), booked AS (
