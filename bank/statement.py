@@ -166,11 +166,12 @@ def _amount(line: Line) -> Hashable:
     return (line.posting_date, line.credit, line.amount_minor)
 
 
-#: Of two lines from one source, from the surest to the weakest. The last one is a row whose words
-#: the bank has changed: it stands where it stood, for the same amount.
+#: Of two lines from one source, from the surest to the weakest. Those without the content are rows
+#: whose words the bank has changed: they stand where they stood, for the same amount.
 _LIKENESSES: tuple[Callable[[Line], Hashable], ...] = (
     lambda line: (_place(line), content_of(line), line.running_minor),
     lambda line: (_place(line), content_of(line)),
+    lambda line: (_place(line), line.credit, line.amount_minor, line.running_minor or object()),
     lambda line: (content_of(line), line.posting_date, line.running_minor),
     lambda line: (content_of(line), line.running_minor),
     lambda line: (content_of(line), line.posting_date),

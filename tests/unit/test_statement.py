@@ -75,6 +75,13 @@ def test_other_words_in_the_same_place_are_the_same_row() -> None:
     assert not pair.has_moved
 
 
+def test_a_row_of_other_words_is_not_taken_for_its_twin() -> None:
+    twin = line(2)
+    changes = compare(known(line(1)), fetched(line(1, description="other"), twin))
+    assert [pair.reads_otherwise for pair in changes.same] == [True]
+    assert changes.new == [twin]
+
+
 def test_another_amount_under_the_same_number_is_no_new_row() -> None:
     changes = compare(known(line(1)), fetched(line(1, 99)))
     assert [each.line.amount_minor for each in changes.held] == [99]
