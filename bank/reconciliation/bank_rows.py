@@ -56,6 +56,8 @@ class Pair:
     decided: datetime | None
     wallet_id: UUID | None
     problem: str | None
+    overdue: bool
+    """It was stored so long ago that it should have been booked by now."""
     row_minor: int
     transfer_id: UUID | None
     key: str | None
@@ -92,6 +94,7 @@ def pair_of(row: Mapping[str, Any]) -> Pair:
         decided=row["decided"],
         wallet_id=row["wallet_id"],
         problem=row["problem"],
+        overdue=bool(row["overdue"]),
         row_minor=row["minor"] or 0,
         transfer_id=row["transfer_id"],
         key=row["booking_key"] or row["transfer_key"],
@@ -114,7 +117,8 @@ def findings(pair: Pair) -> list[Finding]:
     if not pair.posted_minor and not pair.booked_minor:
         return []
     if pair.booking_minor is None:
-        return [Finding.MISSING_HERE]
+        stuck = pair.held or pair.problem is not None or pair.overdue
+        return [Finding.MISSING_HERE] if stuck else []
     found = []
     if pair.other_wallet_id != pair.wallet_id:
         found.append(Finding.WALLET)

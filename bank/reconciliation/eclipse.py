@@ -32,7 +32,11 @@ Row = Mapping[str, Any]
 
 class NotComplete(Exception):
     """What happened in the period can still grow: compare later. The text says until when it is
-    complete."""
+    complete; ``accounts`` are those whose statement has to be fetched for that."""
+
+    def __init__(self, problem: str, accounts: Sequence[str] = ()) -> None:
+        super().__init__(problem)
+        self.accounts = accounts
 
 
 async def compare(

@@ -68,7 +68,7 @@ class Job:
         try:
             await self._leased(request)
         except NotComplete as problem:
-            await self._wait(request, str(problem))
+            await self._wait(request, problem)
         except Unreadable as problem:
             await requests.fail(self._pool, request, f"the extract {problem}")
         except Superseded:
@@ -88,13 +88,14 @@ class Job:
             _log.exception("reconciliation.defect")
             await self._postpone(request, "a defect of ours, see the log", failed=True)
 
-    async def _wait(self, request: Request, problem: str) -> None:
+    async def _wait(self, request: Request, problem: NotComplete) -> None:
         if datetime.now(UTC) - request.created > _COMPLETE_WITHIN:
             reason = f"the period is still not complete: {problem}"
             await requests.fail(self._pool, request, reason)
         else:
             reason = f"waits for the period to be complete: {problem}"
             await requests.postpone(self._pool, request, _LOOK_AGAIN, reason, failed=False)
+            await tie_out.ask_for_statements(self._pool, problem.accounts)
 
     async def _postpone(self, request: Request, reason: str, *, failed: bool) -> None:
         await requests.postpone(self._pool, request, _TRY_AGAIN, reason, failed=failed)

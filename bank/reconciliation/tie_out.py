@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import asyncpg
+import uuid_utils.compat
 
 from bank.reconciliation.bank_rows import (
     Days,
@@ -29,10 +30,15 @@ from bank.reconciliation.bank_rows import (
 from bank.reconciliation.eclipse import NotComplete, Row, require_complete
 from bank.reconciliation.found import Found
 from bank.reconciliation.requests import Request
+from bank.sql import LEADING
 from bank.sql import TIE_OUTS as SQL
+from ledger.database import Queries
 from ledger.money import exponent_of, format_minor
-from topology.documents import Document, timestamp
+from topology.documents import Document
 
+#: Who asks for a statement, and the step of the bank process that fetches it.
+ACTOR: Final = "reconciliation"
+FEED: Final = "feed"
 _AT_A_TIME: Final = 2000
 #: Of each list in the report; what is more of it is counted. Differences are all kept.
 _LISTED: Final = 1000
@@ -63,11 +69,17 @@ async def compare(connection: asyncpg.Connection[Any], request: Request, found: 
 
 
 def _require_fetched(accounts: Sequence[Row]) -> None:
-    for account in accounts:
-        if not account["complete"]:
-            fetched = account["fetched"]
-            until = "never" if fetched is None else f"last at {timestamp(fetched)}"
-            raise NotComplete(f"the statement of {account['account_id']} was fetched {until}")
+    missing = [account["account_id"] for account in accounts if not account["complete"]]
+    if missing:
+        raise NotComplete(f"the statement of {', '.join(missing)} has to be fetched first", missing)
+
+
+async def ask_for_statements(queries: Queries, accounts: Sequence[str]) -> None:
+    """Have the bank process fetch them now; where they come as files, somebody has to bring one."""
+    for account_id in accounts:
+        fetch_id = uuid_utils.compat.uuid7()
+        if await queries.fetchval(SQL.ask_fetch, fetch_id, account_id, ACTOR):
+            await queries.fetch(LEADING.wake, FEED)
 
 
 def _is_open(document: Document) -> bool:

@@ -54,6 +54,7 @@ class Comparisons(Statements):
 class TieOuts(Statements):
     followed: str
     accounts: str
+    ask_fetch: str
     rows: str
     last_row: str
     charges: str

@@ -11,11 +11,21 @@ SELECT EXISTS (SELECT FROM bank_accounts WHERE followed_from <= $1::date)
 -- $1 text account id or null for all, $2 timestamptz moment, $3 date first day behind it
 SELECT a.account_id, a.currency, a.control_wallet, a.suspense_wallet, a.charges_wallet,
        a.followed_from, a.opening_minor, a.fetched, w.external_unique_id AS control_name,
-       coalesce(a.fetched >= $2::timestamptz, a.fetched_to >= $3::date - 1, false) AS complete
+       coalesce(a.fetched >= $2::timestamptz AND a.fetched_to >= $3::date - 1, false) AS complete
   FROM bank_accounts a
   JOIN wallets w ON w.wallet_id = a.control_wallet
  WHERE ($1::text IS NULL OR a.account_id = $1::text) AND a.followed_from < $3::date
  ORDER BY a.account_id
+
+-- name: ask_fetch
+-- Have the account looked at, unless somebody waits for that already or it was just done.
+-- $1 uuid fetch id, $2 text account id, $3 text who
+INSERT INTO bank_fetches (fetch_id, account_id, requested_by)
+SELECT $1::uuid, $2::text, $3::text
+ WHERE NOT EXISTS (SELECT FROM bank_fetches
+                    WHERE account_id = $2::text
+                      AND (finished IS NULL OR requested > clock_timestamp() - interval '1 minute'))
+RETURNING fetch_id
 
 -- name: rows
 -- What the bank shows: how many rows, what they add up to, and those that the bank itself booked.
@@ -59,6 +69,7 @@ SELECT row_id, posting_date, posted_order, credit, amount_minor, description, tr
 WITH shown AS (
     SELECT row_id, posting_date, posted_order, description, held, vanished, retracted, wallet_id,
            purpose, transfer_key, problem, decided,
+           stored < clock_timestamp() - interval '10 minutes' AS overdue,
            CASE WHEN credit THEN amount_minor ELSE -amount_minor END AS minor,
            CASE WHEN vanished IS NOT NULL OR posting_date >= $4::date THEN 0
                 WHEN credit THEN amount_minor ELSE -amount_minor END AS posted_minor
@@ -89,7 +100,7 @@ WITH shown AS (
       FROM moved GROUP BY booking_key
 )
 SELECT s.row_id, s.posting_date, s.posted_order, s.description, s.held, s.vanished, s.retracted,
-       s.wallet_id, s.purpose, s.transfer_key, s.problem, s.decided, s.minor,
+       s.wallet_id, s.purpose, s.transfer_key, s.problem, s.decided, s.overdue, s.minor,
        coalesce(s.posted_minor, 0) AS posted_minor, b.booking_key,
        coalesce(b.booked_minor, 0) AS booked_minor, b.minor AS moved_minor, b.created,
        b.transfer_id::uuid, b.other_wallet_id::uuid, b.booking_minor,

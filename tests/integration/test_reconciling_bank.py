@@ -1,0 +1,258 @@
+"""The tie-out with the bank: every term a line, every difference with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bank.investec.records import SAST
+from gateway import reconciliation_documents as schemas
+from tests.integration.banks import Branch, branch
+from tests.integration.comparisons import Comparisons, reconciling
+from tests.polling import eventually
+from tests.servers import Servers
+
+LONG_AGO = "2020-01-01T00:00:00+02:00"
+
+
+@pytest.fixture
+async def town(servers: Servers, template: str, tmp_path: Path) -> AsyncIterator[Branch]:
+    async with (
+        branch(servers, template, tmp_path) as ready,
+        reconciling(ready.database, ready.broker.url),
+    ):
+        yield ready
+
+
+def comparisons_of(town: Branch) -> Comparisons:
+    return Comparisons(town.running, town.database, town.broker)
+
+
+async def reconciled(town: Branch, until: datetime | None = None, **more: Any) -> dict[str, Any]:
+    """The report of a tie-out until now; its document, list of differences and text are as they
+    are described."""
+    compared = comparisons_of(town)
+    moment = until or await compared.now()
+    asked = await compared.ask(
+        kind="BANK", periodFrom=LONG_AGO, periodTo=moment.isoformat(), **more
+    )
+    schemas.ReconciliationSchema.model_validate(asked)
+    ended = await compared.ended(asked["reconciliationId"])
+    assert ended["status"] == "DONE", ended
+    report = await compared.report(asked["reconciliationId"])
+    schemas.ReportSchema.model_validate(report)
+    page = await town.running.get(
+        f"/v1/reconciliations/{asked['reconciliationId']}/differences", limit=1000
+    )
+    schemas.DifferencePage.model_validate(page)
+    assert ended["differences"] == len(page["items"])
+    text = await compared.text(asked["reconciliationId"])
+    assert all(each["whatToDo"] in text for each in page["items"])
+    return {**report, "found": page["items"], "text": text}
+
+
+def amounts(document: dict[str, Any]) -> list[str]:
+    return [term["amount"] for term in document["terms"]]
+
+
+async def three_rows(town: Branch) -> list[int]:
+    await town.running.wallet("alice-01")
+    first = await town.play.credit(100_00, await town.reference("alice-01"))
+    second = await town.play.credit(50_00, "who knows")
+    third = await town.play.credit(1_50, "MONTHLY FEE", type="DEBIT")
+    return [*first, *second, *third]
+
+
+async def test_the_books_agree_with_the_bank(town: Branch) -> None:
+    await town.running.wallet("bob-0001", "7.00")
+    await three_rows(town)
+    async with town.bank():
+        await town.booked(3)
+        report = await reconciled(town)
+    assert (report["agrees"], report["found"]) == (True, [])
+    (account,) = report["accounts"]
+    assert amounts(account) == ["148.50", "0.00", "0.00", "0.00", "0.00", "148.50"]
+    assert (account["unexplained"], account["inTransit"]) == ("0.00", [])
+    (charge,) = account["charges"]
+    assert (charge["amount"], charge["description"]) == ("-1.50", "MONTHLY FEE")
+    assert account["chargesAmount"] == "-1.50"
+    (zar,) = report["currencies"]
+    assert zar["owed"] == "148.50"
+    account_id = town.play.account_id
+    assert {term["term"]: term["amount"] for term in zar["terms"]} == {
+        "wallets": "107.00",
+        f"bank-suspense:{account_id}": "50.00",
+        f"bank-charges:{account_id}": "-1.50",
+        "system-zar": "-7.00",
+    }
+    assert zar["unexplained"] == "0.00"
+    for words in ("both sides agree", "bank balance at its last posted row", "MONTHLY FEE"):
+        assert words in report["text"]
+
+
+async def test_what_was_booked_later_is_in_transit(town: Branch) -> None:
+    await town.running.wallet("bob-0001")
+    moment = await comparisons_of(town).now()
+    await three_rows(town)
+    async with town.bank():
+        await town.booked(3)
+        report = await reconciled(town, moment)
+    assert (report["agrees"], report["found"]) == (True, [])
+    (account,) = report["accounts"]
+    assert amounts(account) == ["148.50", "0.00", "-148.50", "0.00", "0.00", "0.00"]
+    assert [each["amount"] for each in account["inTransit"]] == ["-100.00", "-50.00", "1.50"]
+    assert all("booked later" in each["why"] for each in account["inTransit"])
+    assert "In transit: 3" in report["text"]
+
+
+async def test_what_was_held_before_is_no_difference(town: Branch) -> None:
+    await town.running.wallet("alice-01")
+    await town.play.post("reset", {})
+    await town.play.post("accounts", {"accountId": town.play.account_id, "openingCents": 1_000_00})
+    await town.play.credit(100_00, await town.reference("alice-01"))
+    async with town.bank():
+        await town.booked(1)
+        report = await reconciled(town)
+    (account,) = report["accounts"]
+    assert amounts(account)[:2] == ["1100.00", "-1000.00"]
+    assert (report["agrees"], account["unexplained"]) == (True, "0.00")
+
+
+async def test_money_that_moved_past_the_bank_is_found(town: Branch) -> None:
+    await three_rows(town)
+    async with town.bank():
+        await town.booked(3)
+        control = f"bank-control:{town.play.account_id}"
+        taken = await town.running.paid(control, "alice-01", "9.00", "by hand-01")
+        report = await reconciled(town)
+        (found,) = report["found"]
+        assert (found["kind"], found["externalUniqueId"]) == ("MISSING_THERE", "by hand-01")
+        assert (found["rowId"], found["transferId"]) == (None, taken["transferId"])
+        (account,) = report["accounts"]
+        assert amounts(account) == ["148.50", "0.00", "0.00", "0.00", "9.00", "157.50"]
+        assert account["unexplained"] == "0.00"
+        back = {"externalUniqueId": "by hand-01 back"}
+        await town.running.post(f"/v1/transfers/{taken['transferId']}/reversals", back)
+        assert (await reconciled(town))["agrees"]
+
+
+async def test_a_row_that_vanished_is_found_until_it_is_taken_back(town: Branch) -> None:
+    _, second, _ = await three_rows(town)
+    async with town.bank():
+        await town.booked(3)
+        await town.play.change(second, "vanish")
+        await town.fetch()
+        report = await reconciled(town)
+        kinds = [each["kind"] for each in report["found"]]
+        assert "MISSING_THERE" in kinds
+        (account,) = report["accounts"]
+        (item,) = account["inTransit"]
+        assert (item["amount"], item["description"]) == ("50.00", "who knows")
+        row_id = item["rowId"]
+        action = await town.post(
+            "bank",
+            f"/v1/bank/rows/{row_id}/actions",
+            {"kind": "RETRACT", "reason": "the bank took it back"},
+        )
+        path = f"/v1/bank/actions/{action['actionId']}"
+        await town.post("approver", f"{path}/approvals", {})
+
+        async def done() -> bool:
+            return bool((await town.running.get(path))["status"] == "DONE")
+
+        await eventually(done, 30)
+        report = await reconciled(town)
+        (account,) = report["accounts"]
+        assert account["inTransit"] == []
+        assert account["unexplained"] == "0.00"
+        assert "MISSING_THERE" not in [each["kind"] for each in report["found"]]
+
+
+async def test_a_row_that_nobody_booked_is_found(town: Branch) -> None:
+    """Held, because it has the amount of one that vanished."""
+    _, second, _ = await three_rows(town)
+    async with town.bank():
+        await town.booked(3)
+        await town.play.change(second, "vanish")
+        await town.play.credit(50_00, "who knows, under another name")
+        await town.fetch()
+        report = await reconciled(town)
+    missing = [each for each in report["found"] if each["kind"] == "MISSING_HERE"]
+    assert [each["description"] for each in missing] == ["who knows, under another name"]
+    assert "held" in report["text"]
+
+
+async def test_rows_that_were_tampered_with_are_found(town: Branch) -> None:
+    await three_rows(town)
+    async with town.bank():
+        await town.booked(3)
+        await town.owner.execute(
+            "UPDATE bank_rows SET amount_minor = amount_minor + 1 WHERE purpose = 'EXACT'"
+        )
+        await town.owner.execute(
+            "UPDATE bank_rows SET wallet_id = (SELECT wallet_id FROM wallets"
+            " WHERE external_unique_id = 'alice-01') WHERE purpose = 'NOTHING_FOUND'"
+        )
+        report = await reconciled(town)
+    assert [each["kind"] for each in report["found"]] == ["AMOUNT", "WALLET", "BALANCE"] or {
+        each["kind"] for each in report["found"]
+    } == {"AMOUNT", "WALLET", "BALANCE"}
+    assert report["agrees"] is False
+
+
+async def test_a_period_waits_for_its_statement(town: Branch) -> None:
+    await three_rows(town)
+    async with town.bank():
+        await town.booked(3)
+    compared = comparisons_of(town)
+    until = await compared.now()
+    asked = await compared.ask(
+        kind="BANK",
+        reconciliationId="waits",
+        periodFrom=LONG_AGO,
+        periodTo=until.isoformat(),
+        accountId=town.play.account_id,
+    )
+    assert asked["accountId"] == town.play.account_id
+
+    async def waits() -> bool:
+        found = await compared.status("waits")
+        return found["status"] == "QUEUED" and "has to be fetched" in (found["reason"] or "")
+
+    await eventually(waits)
+    assert await compared.differences("waits") == []
+    async with town.bank():
+        # It asks for the statement itself: nobody has to wait for the next poll.
+        assert (await compared.ended("waits"))["agrees"]
+    fetches = await town.owner.fetch(
+        "SELECT requested_by FROM bank_fetches WHERE requested_by = 'reconciliation'"
+    )
+    assert len(fetches) == 1
+
+
+async def test_the_day_before_is_compared_once_a_day(town: Branch) -> None:
+    await three_rows(town)
+    database, url = town.database, town.broker.url
+    async with town.bank():
+        await town.booked(3)
+        async with (
+            reconciling(database, url, reconcile_daily_at="00:00"),
+            reconciling(database, url, reconcile_daily_at="00:00"),
+        ):
+            yesterday = datetime.now(SAST).date() - timedelta(days=1)
+            compared = comparisons_of(town)
+
+            async def is_there() -> bool:
+                listed = await town.running.get("/v1/reconciliations")
+                return bool(listed["items"])
+
+            await eventually(is_there)
+            ended = await compared.ended(f"bank-{yesterday}")
+    assert (ended["agrees"], ended["kind"]) == (True, "BANK")
+    assert ended["periodTo"] == f"{yesterday}T22:00:00.000000Z"
+    listed = await town.running.get("/v1/reconciliations")
+    assert len(listed["items"]) == 1
