@@ -12,3 +12,6 @@ LEADS = Gauge("sov_bank_leads", "Whether this process acts, or stands by")
 STEP_FAILURES = Counter(
     "sov_bank_step_failures_total", "Runs of a step that did not end well", ["step"]
 )
+PAYOUTS = Counter(
+    "sov_bank_payouts_total", "Payouts that the bank was asked for or has made", ["became"]
+)

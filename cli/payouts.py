@@ -201,7 +201,7 @@ def export(
             click.echo(f"{export_id}: {told}", err=True)
         content = system.content(f"{_ALL}/exports/{export_id}/file")
     if output is None:
-        click.get_binary_stream("stdout").write(content)
+        sys.stdout.buffer.write(content)
     else:
         output.write_bytes(content)
 

@@ -62,8 +62,11 @@ async def order_of(call: Call, services: Services, body: NewPayout) -> Order:
             Code.CURRENCY_MISMATCH,
             f"the wallet is in {currency}, the bank account in {source.currency}",
         )
-    if wallet_id == source.control_wallet:
-        raise Refusal(Code.SAME_WALLET, "what the bank owes us cannot be paid out of itself")
+    if wallet_id in source.wallets:
+        raise Refusal(
+            Code.SAME_WALLET,
+            "the wallet stands for the bank account itself: suspense goes back by an action RETURN",
+        )
     payee = body.beneficiary
     return Order(
         external_unique_id=key,

@@ -14,7 +14,8 @@ from ledger.database import Queries
 class Source:
     account_id: str
     currency: str
-    control_wallet: UUID
+    wallets: frozenset[UUID]
+    """Those that stand for it in the books."""
     debtor: Debtor
 
 
@@ -23,7 +24,9 @@ async def sources(connection: Queries) -> list[Source]:
         Source(
             account_id=row["account_id"],
             currency=row["currency"],
-            control_wallet=row["control_wallet"],
+            wallets=frozenset(
+                row[name] for name in ("control_wallet", "suspense_wallet", "charges_wallet")
+            ),
             debtor=Debtor(
                 name=row["name"] or "Store of Value",
                 account_number=row["account_number"] or row["account_id"],

@@ -8,8 +8,10 @@ from uuid import UUID
 import structlog
 import uuid_utils.compat
 
+from bank import metrics
 from bank.claims import Claim, Wait
 from bank.payouts.recognising import Belongs, Doubtful, Part, Seen, TooEarly, recognise
+from bank.payouts.states import WITH_THE_BANK, State
 from bank.services import ACTOR
 from bank.sql import DEPOSITS, PAYOUTS
 from bank.stored import StoredRow
@@ -58,8 +60,9 @@ class PayoutRows:
     async def booked(self, connection: Any, row: StoredRow, transfer_id: UUID) -> None:
         statement = PAYOUTS.returned if row.line.credit else PAYOUTS.settled
         for record in await connection.fetch(statement, row.row_id, transfer_id):
-            word = "returned" if row.line.credit else "settled"
-            _log.info(f"payout.{word}", payout=str(record["payout_id"]))
+            state = State.RETURNED if row.line.credit else State.SETTLED
+            _log.info("payout.booked", payout=str(record["payout_id"]), state=state)
+            metrics.PAYOUTS.labels(state).inc()
 
 
 async def _made(connection: Any, row: StoredRow, found: Belongs) -> Claim | Wait:
@@ -68,12 +71,12 @@ async def _made(connection: Any, row: StoredRow, found: Belongs) -> Claim | Wait
     if wallet_id is None:
         return Wait(f"payout {payout.my_reference} is changing at this moment")
     await _resolve(connection, row)
-    if payout.state.is_over:
+    if payout.state not in WITH_THE_BANK:
         await _raise(
             connection,
             row,
-            f"payout {payout.my_reference} was {payout.state.value}, its money given back, and the"
-            " bank has made it all the same: its wallet is debited if it can be",
+            f"the bank has made payout {payout.my_reference}, which was {payout.state.value}:"
+            " nobody was to make it then. Its wallet is debited if it can be",
         )
     key = payout.session_id
     return Claim(wallet_id, "PAYOUT", payout.my_reference, session_id=key, transfer_key=key)

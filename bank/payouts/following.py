@@ -11,6 +11,7 @@ from bank.services import ACTOR, Services
 from bank.sql import PAYOUTS as SQL
 from ledger.commands import ReleaseSession
 from producers.commands import Answered
+from topology.errors import Unavailable
 
 _AT_ONCE: Final = 500
 _WAIT_S: Final = 10.0
@@ -47,16 +48,24 @@ class Releasing:
         self._services = services
 
     async def run(self) -> None:
-        after, pool = "", self._services.pool
+        after, pool, waiting = "", self._services.pool, 0
         while sessions := await pool.fetch(SQL.sessions, after, _AT_ONCE):
             after = sessions[-1]["session_id"]
             ids = [orders.payout_of(row["session_id"]) for row in sessions]
             over = {row["payout_id"] for row in await pool.fetch(SQL.over, [i for i in ids if i])}
             for row, payout_id in zip(sessions, ids, strict=True):
                 if payout_id in over:
-                    await self._release(ReleaseSession(row["wallet_id"], row["session_id"]))
+                    command = ReleaseSession(row["wallet_id"], row["session_id"])
+                    waiting += not await self._released(command)
+        if waiting:
+            raise Unavailable(f"{waiting} reservations could not be released yet")
 
-    async def _release(self, command: ReleaseSession) -> None:
-        answer = await self._services.commands.ask(command, actor=ACTOR, wait_s=_WAIT_S)
+    async def _released(self, command: ReleaseSession) -> bool:
+        """Whether it was decided."""
+        try:
+            answer = await self._services.commands.ask(command, actor=ACTOR, wait_s=_WAIT_S)
+        except Unavailable:
+            return False
         decided = isinstance(answer, Answered)
         _log.info("payout.released", session=command.session_id, decided=decided)
+        return decided

@@ -15,9 +15,11 @@ from ledger.database import Queries
 from ledger.outcomes import ReservationPlaced, Result
 from ledger.rejections import Code, Rejection
 from producers.commands import Answered
+from topology.errors import Unavailable
 
 _AT_ONCE: Final = 100
 _WAIT_S: Final = 10.0
+_PASSING: Final = frozenset({Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED})
 
 _log = structlog.get_logger(__name__)
 
@@ -30,14 +32,26 @@ class Placing:
         self._services = services
 
     async def run(self) -> None:
+        """All of them once: one whose partition is stopped keeps no other waiting."""
+        waiting = 0
         for row in await self._services.pool.fetch(SQL.left, _AT_ONCE):
-            payout = orders.read(row)
-            answer = await self._services.commands.ask(
-                payout.reservation, actor=ACTOR, wait_s=_WAIT_S
-            )
-            if isinstance(answer, Answered):
-                await reserved(self._services.pool, payout, answer.outcome.result)
-                self._services.wake(names.SUBMIT)
+            try:
+                await self._place(orders.read(row))
+            except Unavailable:
+                waiting += 1
+        self._services.wake(names.SUBMIT)
+        if waiting:
+            raise Unavailable(f"{waiting} orders wait for the ledger")
+
+    async def _place(self, payout: Payout) -> None:
+        answer = await self._services.commands.ask(payout.reservation, actor=ACTOR, wait_s=_WAIT_S)
+        if not isinstance(answer, Answered):
+            raise Unavailable("the reservation is on its way, and not decided yet")
+        result = answer.outcome.result
+        # What says nothing about the money is no reason to refuse an order that nobody waits for.
+        if isinstance(result, Rejection) and result.code in _PASSING:
+            raise Unavailable(f"the ledger refused it for now: {result.code}")
+        await reserved(self._services.pool, payout, result)
 
 
 async def reserved(connection: Queries, payout: Payout, result: Result) -> None:

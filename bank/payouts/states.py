@@ -33,11 +33,6 @@ class State(StrEnum):
     REJECTED = "REJECTED"
     RETURNED = "RETURNED"
 
-    @property
-    def is_over(self) -> bool:
-        """Nobody expected its debit row any more."""
-        return self is State.REJECTED
-
 
 class Event(StrEnum):
     RESERVED = "RESERVED"

@@ -18,11 +18,12 @@ from bank.failures import DATABASE_ERRORS
 from bank.investec.client import Investec
 from bank.investec.errors import NotAdmitted, OutcomeUnknown, Refused, Unavailable
 from bank.investec.records import Beneficiary, Payment, Submitted
+from bank.metrics import PAYOUTS
 from bank.payouts import names, orders
 from bank.payouts.orders import Payout
 from bank.payouts.payees import Missing, find
 from bank.payouts.placing import step
-from bank.payouts.states import Event, sources, target
+from bank.payouts.states import Event, State, sources, target
 from bank.services import Services
 from bank.sql import PAYOUTS as SQL
 
@@ -33,6 +34,7 @@ _FRESH_S: Final = 5.0
 #: What the bank has answered is worth some patience with the database.
 _KEEP_TRIES: Final = 20
 _KEEP_PAUSE_S: Final = 0.5
+_NO_API: Final = "there is no API to the bank: payments go in files that people upload"
 _FOUND: Final = "the process ended while it asked the bank, which may have heard it"
 
 _log = structlog.get_logger(__name__)
@@ -50,12 +52,16 @@ class Submitting:
         # broken off.
         for row in await self._pool.fetch(SQL.found_submitting, _FOUND):
             _log.error("payout.unknown", payout=str(row["payout_id"]), reason=_FOUND)
-        if self._bank is None:
-            return
+            PAYOUTS.labels(State.UNKNOWN).inc()
         while waiting := await self._pool.fetch(SQL.to_submit, _AT_ONCE):
-            known = await self._bank.beneficiaries()
-            for row in waiting:
-                await self._submit(self._bank, orders.read(row), known)
+            payouts = [orders.read(row) for row in waiting]
+            if self._bank is None:
+                for payout in payouts:
+                    await step(self._pool, payout, Event.BENEFICIARY_MISSING, _NO_API)
+            else:
+                known = await self._bank.beneficiaries()
+                for payout in payouts:
+                    await self._submit(self._bank, payout, known)
 
     async def _submit(self, bank: Investec, payout: Payout, known: Sequence[Beneficiary]) -> None:
         payment = _payment(payout, known)
@@ -108,6 +114,7 @@ class Submitting:
             else:
                 state = found[0]["state"] if found else "unchanged"
                 _log.info("payout.asked", payout=str(payout.payout_id), state=state)
+                PAYOUTS.labels(state).inc()
                 return
 
 

@@ -21,7 +21,8 @@ RETURNING payout_id
 
 -- name: accounts
 -- The accounts that payouts can be made from.
-SELECT account_id, account_number, name, currency, control_wallet FROM bank_accounts
+SELECT account_id, account_number, name, currency, control_wallet, suspense_wallet, charges_wallet
+  FROM bank_accounts
  ORDER BY account_id
 
 -- name: get
