@@ -38,6 +38,8 @@ async def same(
     found = await _open(connection, exception_id)
     if found["kind"] != "HELD":
         raise Conflict("only a row that is held back can be the same as another one")
+    # No statement is compared with the rows meanwhile.
+    await connection.fetchrow(DEPOSITS.lock_account, found["account_id"])
     held = await connection.fetchrow(SQL.lock_row, found["row_id"])
     former_id = of or found["other_row_id"]
     if former_id is None:

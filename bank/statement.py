@@ -82,8 +82,11 @@ def compare(known: Sequence[Known], fetched: Fetched, elsewhere: Sequence[Known]
         changes.same.extend(_paired(old, new, likeness, lambda each: each.source == fetched.source))
     # Another source has its own words and numbers: there a day and an amount have to do.
     changes.same.extend(_paired(old, new, _amount, lambda each: each.source != fetched.source))
+    taken = {_place(line) for line in fetched.lines}
     for each in old:
-        gone = each.source == fetched.source and _was_looked_for(each.line, fetched)
+        gone = _place(each.line) in taken or (
+            each.source == fetched.source and _was_looked_for(each.line, fetched)
+        )
         (changes.vanished if gone or each.vanished else changes.unseen).append(each)
     suspects = {(each.line.credit, each.line.amount_minor): each for each in changes.vanished}
     places = {_place(each.line): each for each in changes.vanished}

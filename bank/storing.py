@@ -226,7 +226,7 @@ class _Statement:
             fingerprint,
             row_id,
             other,
-            detail[:_LONGEST_SHOWN],
+            _storable(detail[:_LONGEST_SHOWN]),
         )
         if raised is not None:
             self._raised += 1
@@ -236,6 +236,11 @@ class _Statement:
         amount = format_minor(line.signed_minor, self._account.exponent)
         place = f"{line.posting_date} no. {line.posted_order or '-'}"
         return f"{place}, {amount} {self._account.currency}, {line.description!r}"
+
+
+def _storable(text: str) -> str:
+    """What came instead of a row may hold what no database keeps."""
+    return text.replace("\0", " ").encode(errors="replace").decode()
 
 
 def _adds(pair: Pair) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Final
@@ -73,7 +73,7 @@ def read(body: bytes, columns: Columns) -> Statement:
     return Statement(entries[::-1] if columns.newest_first else entries)
 
 
-def _require(columns: Columns, header: list[str] | tuple[str, ...]) -> None:
+def _require(columns: Columns, header: Collection[str]) -> None:
     wanted = (
         *(columns.date, columns.description, columns.amount),
         *(columns.credit, columns.debit, columns.value_date, columns.balance),

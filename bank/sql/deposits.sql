@@ -112,13 +112,16 @@ SELECT row_id, posting_date, posted_order, credit, amount_minor, description, tr
  LIMIT 1
 
 -- name: raise_
--- Something that a person has to look at, once.
+-- Something that a person has to look at, once; again where it had been over by itself.
 -- $1 uuid exception id, $2 text account id, $3 text kind, $4 text fingerprint, $5 uuid row,
 -- $6 uuid other row, $7 text detail
 INSERT INTO bank_exceptions (exception_id, account_id, kind, fingerprint, row_id, other_row_id,
                              detail)
 VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::uuid, $6::uuid, $7::text)
-    ON CONFLICT (account_id, kind, fingerprint) DO NOTHING
+    ON CONFLICT (account_id, kind, fingerprint) DO UPDATE
+   SET found = clock_timestamp(), detail = excluded.detail, resolved = NULL, resolution = NULL,
+       resolved_by = NULL, reason = NULL
+ WHERE bank_exceptions.resolved_by = 'bank'
 RETURNING exception_id
 
 -- name: resolve_row

@@ -102,6 +102,14 @@ def test_a_row_has_not_vanished_where_it_was_not_looked_for() -> None:
     assert compare(known(edge), fetched(whole=False)).vanished == []
 
 
+def test_a_row_whose_place_is_another_ones_has_vanished() -> None:
+    early = line(1, transaction_date=WEEK[0] - timedelta(days=1))
+    other = line(1, 77)
+    changes = compare(known(early), fetched(other))
+    assert [each.line for each in changes.vanished] == [early]
+    assert [each.line for each in changes.held] == [other]
+
+
 def test_a_row_that_comes_back_is_no_new_one() -> None:
     (gone,) = known(line(1))
     changes = compare([replace(gone, vanished=True)], fetched(line(7)))
