@@ -64,9 +64,11 @@ def show(payout_id: str, as_json: bool) -> None:
         if payout[name] is not None:
             click.echo(f"  {name}: {payout[name]}")
     if payout["givingUp"] is not None:
-        click.echo(f"  {payout['givingUp']} says that the bank will not pay it: approve or refuse")
+        told = "says that the bank will not pay it: approve --giving-up, or refuse"
+        click.echo(f"  {payout['givingUp']} {told}")
     if payout["namedRow"] is not None:
-        click.echo(f"  {payout['namedBy']} says that row {payout['namedRow']} is its")
+        told = f"says that row {payout['namedRow']} is its: approve --row, or refuse"
+        click.echo(f"  {payout['namedBy']} {told}")
     for word in payout["words"]:
         reason = f": {word['reason']}" if word["reason"] else ""
         click.echo(f"  {word['said'][:19]}  {word['word']} by {word['owner']}{reason}")
@@ -120,10 +122,15 @@ def create(
 
 @command.command("approve")
 @_PAYOUT
+@click.option("--giving-up", is_flag=True, help="To this: the bank did not and will not pay it.")
+@click.option("--row", "is_row", is_flag=True, help="To this: the row that was named is its.")
 @_MAY_REASON
-def approve(payout_id: str, reason: str | None) -> None:
-    """Agree to what somebody else asked for: the payment, giving it up, or a row."""
-    _say(_CHECKER, payout_id, "approvals", reason)
+def approve(payout_id: str, giving_up: bool, is_row: bool, reason: str | None) -> None:
+    """Agree to what somebody else asked for: the payment, or what an option says."""
+    if giving_up and is_row:
+        raise click.UsageError("--giving-up or --row: one thing at a time")
+    of = "GIVING_UP" if giving_up else "ROW" if is_row else "PAYMENT"
+    _say(_CHECKER, payout_id, "approvals", reason, of=of)
 
 
 @command.command("refuse")
@@ -215,9 +222,9 @@ def exports() -> None:
             click.echo(f"{each['exportId']}  {each['made'][:19]}  {each['format']}  {told}")
 
 
-def _say(role: str, payout_id: str, word: str, reason: str | None) -> None:
+def _say(role: str, payout_id: str, word: str, reason: str | None, **more: str) -> None:
     with calling(role) as system:
-        body = {} if reason is None else {"reason": reason}
+        body = more if reason is None else {"reason": reason, **more}
         payout = system.done("POST", f"{_ALL}/{payout_id}/{word}", json=body)
     click.echo(_line(payout))
 

@@ -55,6 +55,15 @@ class NewPayout(Body):
 
 
 class NewApproval(Body):
+    of: Literal["PAYMENT", "GIVING_UP", "ROW"] | None = Field(
+        None,
+        description="To what: the payment (default), that the bank will not pay it, or that a row"
+        " is its. Agreeing to one is never taken for agreeing to another.",
+    )
+    reason: Reason | None = None
+
+
+class NewResumption(Body):
     reason: Reason | None = None
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from bank.payouts import names, orders, words
 from bank.payouts.approvals import Person
 from bank.payouts.orders import Payout
-from bank.payouts.words import Conflict, NotYours, RowToAgree
+from bank.payouts.words import Conflict, NotYours
 from bank.sql import LEADING
 from gateway.answers import OK
 from gateway.backend import Backend
@@ -19,7 +19,7 @@ from gateway.books import Books
 from gateway.call import Call
 from gateway.identifiers import parse_id
 from gateway.operations import CHECKERS, MAKERS, Operation, Success
-from gateway.payout_bodies import NewApproval, NewPayoutRow, NewReason
+from gateway.payout_bodies import NewApproval, NewPayoutRow, NewReason, NewResumption
 from gateway.payout_documents import PayoutSchema
 from gateway.payout_orders import bank_of, person_of
 from gateway.payouts import ONE, TAG, named, written
@@ -54,8 +54,9 @@ _APPROVE: Final = _Word(
     "approvals",
     CHECKERS,
     "Agree to a payout, or to giving it up",
-    "Neither whoever asked for it nor who agreed before, with whichever key. Where somebody says"
-    " that the bank will not pay it (`givingUp`), this agrees to that: the money is free again.",
+    "Neither whoever asked for it nor who agreed before, with whichever key. With `of` to something"
+    " else than the payment: that the bank will not pay it (`givingUp`), so that its money is free"
+    " again, or that a row is its (`namedRow`).",
 )
 _REFUSE: Final = _Word(
     "refusals",
@@ -99,11 +100,14 @@ class PayoutWords:
 
         async def say(bank: Books, payout: Payout) -> None:
             person = person_of(call)
-            try:
-                await words.approve(bank, payout, person, body.reason)
-            except RowToAgree as row:
-                async with bank.connection() as connection, connection.transaction():
-                    await words.agree_row(connection, payout, row.row_id, person, body.reason)
+            match body.of:
+                case "ROW":
+                    async with bank.connection() as connection, connection.transaction():
+                        await words.agree_row(connection, payout, person, body.reason)
+                case "GIVING_UP":
+                    await words.give_up(bank, payout, person, body.reason)
+                case _:
+                    await words.approve(bank, payout, person, body.reason)
 
         return await self._said(call, say)
 
@@ -118,7 +122,7 @@ class PayoutWords:
         )
 
     async def resume(self, call: Call) -> Answer:
-        body = validated(NewApproval, await read_document(call))
+        body = validated(NewResumption, await read_document(call))
         return await self._said(
             call, lambda bank, payout: words.resume(bank, payout, person_of(call), body.reason)
         )
@@ -160,7 +164,7 @@ class PayoutWords:
             _operation(_APPROVE, self.approve, NewApproval),
             _operation(_REFUSE, self.refuse, NewReason),
             _operation(_CANCEL, self.cancel, NewReason),
-            _operation(_RESUME, self.resume, NewApproval),
+            _operation(_RESUME, self.resume, NewResumption),
             _operation(_ROW, self.name_row, NewPayoutRow, _ROW_EXAMPLE),
         ]
 

@@ -34,6 +34,7 @@ _FRESH_S: Final = 5.0
 #: What the bank has answered is worth some patience with the database.
 _KEEP_TRIES: Final = 20
 _KEEP_PAUSE_S: Final = 0.5
+_NOT_HELD: Final = "somebody has released its reservation: nothing is held for it any more"
 _NO_API: Final = "there is no API to the bank: payments go in files that people upload"
 _FOUND: Final = "the process ended while it asked the bank, which may have heard it"
 
@@ -54,7 +55,10 @@ class Submitting:
             _log.error("payout.unknown", payout=str(row["payout_id"]), reason=_FOUND)
             PAYOUTS.labels(State.UNKNOWN).inc()
         while waiting := await self._pool.fetch(SQL.to_submit, _AT_ONCE):
-            payouts = [orders.read(row) for row in waiting]
+            payouts = [orders.read(row) for row in waiting if row["is_held"]]
+            for row in waiting:
+                if not row["is_held"]:
+                    await step(self._pool, orders.read(row), Event.CANCELLED, _NOT_HELD)
             if self._bank is None:
                 for payout in payouts:
                     await step(self._pool, payout, Event.BENEFICIARY_MISSING, _NO_API)

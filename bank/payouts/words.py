@@ -32,14 +32,6 @@ class Conflict(Exception):
     """The payout is not in a state in which that can be said."""
 
 
-class RowToAgree(Exception):
-    """What is to be agreed to is a row: ``agree_row`` does so, in a transaction."""
-
-    def __init__(self, row_id: UUID) -> None:
-        super().__init__(str(row_id))
-        self.row_id = row_id
-
-
 _OBJECTIONS: Final = {
     Objection.MADE_IT: "whoever asked for it cannot agree to it, with whichever key",
     Objection.HAS_SPOKEN: "this owner has agreed already: another person has to",
@@ -47,17 +39,9 @@ _OBJECTIONS: Final = {
 
 
 async def approve(queries: Queries, payout: Payout, person: Person, reason: str | None) -> None:
-    """Agree to the payment; or, where somebody asks for that, to giving it up. Raises ``NotYours``,
-    ``Conflict``, or ``RowToAgree``."""
-    if payout.giving_up is not None:
-        if person.owner == payout.giving_up:
-            raise NotYours(Objection.MADE_IT)
-        await _say(queries, SQL.give_up, payout, person, reason)
-        return
-    if payout.named_row is not None:
-        raise RowToAgree(payout.named_row)
+    """Agree to the payment. Raises ``NotYours`` or ``Conflict``."""
     if payout.state is not State.AWAITING_APPROVAL:
-        raise _conflict(payout, "nobody has to agree to anything")
+        raise _conflict(payout, "nobody has to agree to its payment")
     said = (await orders.words(queries, [payout.payout_id])).get(payout.payout_id, [])
     spoken = [word.person for word in said if word.word == "APPROVED"]
     why = objection(payout.maker, spoken, person)
@@ -67,6 +51,15 @@ async def approve(queries: Queries, payout: Payout, person: Person, reason: str 
         await _say(queries, SQL.approve, payout, person, reason)
     except asyncpg.UniqueViolationError:
         raise NotYours(Objection.HAS_SPOKEN) from None
+
+
+async def give_up(queries: Queries, payout: Payout, person: Person, reason: str | None) -> None:
+    """Agree that the bank did not and will not pay it. Raises ``NotYours`` or ``Conflict``."""
+    if payout.giving_up is None:
+        raise _conflict(payout, "nobody asks to give it up")
+    if person.owner == payout.giving_up:
+        raise NotYours(Objection.MADE_IT)
+    await _say(queries, SQL.give_up, payout, person, reason)
 
 
 async def name_row(
@@ -79,10 +72,11 @@ async def name_row(
         raise _conflict(payout, "it cannot have that row, or the row is not one for it")
 
 
-async def agree_row(
-    connection: Any, payout: Payout, row_id: UUID, person: Person, reason: str | None
-) -> None:
+async def agree_row(connection: Any, payout: Payout, person: Person, reason: str | None) -> None:
     """Say so as well; within the caller's transaction. Raises ``NotYours`` or ``Conflict``."""
+    row_id = payout.named_row
+    if row_id is None:
+        raise _conflict(payout, "nobody says that a row is its")
     if person.owner == payout.named_by:
         raise NotYours(Objection.MADE_IT)
     # In the order in which whoever decides rows locks these.

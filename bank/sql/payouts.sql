@@ -85,12 +85,15 @@ UPDATE payouts
 RETURNING *
 
 -- name: submitted
--- The bank is about to be asked.
+-- The bank is about to be asked, for money that is held.
 -- $1 uuid payout id, $2 text beneficiary id
-UPDATE payouts
+UPDATE payouts p
    SET state = 'SUBMITTING', beneficiary_id = $2::text, reason = NULL,
        submitted = clock_timestamp(), changed = clock_timestamp()
  WHERE payout_id = $1::uuid AND state = 'HELD' AND debit_row IS NULL
+   AND EXISTS (SELECT FROM reservations r
+                WHERE r.session_id = 'payout:' || p.payout_id::text AND r.released IS NULL
+                  AND r.expires > clock_timestamp())
 RETURNING *
 
 -- name: taken_in
@@ -124,7 +127,8 @@ RETURNING *
 -- $5 text key id, $6 text owner, $7 text reason
 WITH stepped AS (
     UPDATE payouts SET state = $3::text, reason = $7::text, changed = clock_timestamp()
-     WHERE payout_id = $1::uuid AND state = ANY ($2::text[]) AND debit_row IS NULL
+     WHERE payout_id = $1::uuid AND state = ANY ($2::text[]) AND named_row IS NULL
+       AND debit_row IS NULL
  RETURNING payout_id
 )
 INSERT INTO payout_words (payout_id, word, key_id, owner, reason)
@@ -237,9 +241,12 @@ SELECT * FROM payouts
  LIMIT $1::integer
 
 -- name: to_submit
--- What the bank is to be asked for, the oldest first.
+-- What the bank is to be asked for, the oldest first; and whether its money is still held.
 -- $1 integer limit
-SELECT * FROM payouts
+SELECT p.*, EXISTS (SELECT FROM reservations r
+                     WHERE r.session_id = 'payout:' || p.payout_id::text AND r.released IS NULL
+                       AND r.expires > clock_timestamp()) AS is_held
+  FROM payouts p
  WHERE state = 'HELD' AND debit_row IS NULL
  ORDER BY payout_id
  LIMIT $1::integer
@@ -318,10 +325,13 @@ SELECT payout_id FROM payouts
    AND (debit_row IS NULL OR transfer_id IS NOT NULL)
 
 -- name: exportable
--- Payouts that a file may carry, in order, held until it is written.
+-- Payouts that a file may carry, in order, locked until it is written. Their money is held.
 -- $1 text account, $2 uuid[] these alone, or null: those that the bank has no beneficiary for
-SELECT * FROM payouts
- WHERE account_id = $1::text AND debit_row IS NULL
+SELECT * FROM payouts p
+ WHERE account_id = $1::text AND debit_row IS NULL AND named_row IS NULL
+   AND EXISTS (SELECT FROM reservations r
+                WHERE r.session_id = 'payout:' || p.payout_id::text AND r.released IS NULL
+                  AND r.expires > clock_timestamp())
    AND (CASE WHEN $2::uuid[] IS NULL THEN state = 'AWAITING_BENEFICIARY'
              ELSE payout_id = ANY ($2::uuid[]) AND state IN ('HELD', 'AWAITING_BENEFICIARY') END)
  ORDER BY payout_id

@@ -91,9 +91,9 @@ async def test_money_reaches_bank_accounts(system: System, tmp_path: Path) -> No
         assert exported["exportId"] in await desk.say("exports")
         # The bank does not take it; two people are sure.
         await desk.say("cancel", new, "--reason", "the bank refused the file")
-        assert "approve or refuse" in await desk.say("show", new)
+        assert "approve --giving-up" in await desk.say("show", new)
         assert await has("379.50", "300.00")
-        assert "REJECTED" in await desk.say("approve", new)
+        assert "REJECTED" in await desk.say("approve", new, "--giving-up")
         await eventually(lambda: has("379.50", "379.50"), 60)
         listed = await desk.say("list", "--json")
         statuses = {p["payoutId"]: p["status"] for p in map(json.loads, listed.splitlines())}

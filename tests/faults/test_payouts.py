@@ -58,7 +58,7 @@ async def test_paid_after_two_people_were_sure(here: Town, tmp_path: Path) -> No
         payout = await approved(here, "escrow-01", "10.00")
         await here.becomes(payout, "UNKNOWN")
         await here.said(payout, "cancellations", "anna", "UNKNOWN")
-        await here.said(payout, "approvals", "ben", "REJECTED")
+        await here.said(payout, "approvals", "ben", "REJECTED", of="GIVING_UP")
         await here.available(wallet, "10.00")
         # The wallet spends it, and then the bank's row appears all the same.
         await here.running.paid("escrow-01", "system-zar", "4.00", "spent-0001")
@@ -104,6 +104,21 @@ async def test_a_reservation_that_somebody_released(here: Town, tmp_path: Path) 
         await here.tie()
 
 
+async def test_what_is_not_held_any_more_is_not_asked_for(here: Town, tmp_path: Path) -> None:
+    wallet = await here.running.wallet("escrow-01", "10.00")
+    async with working(here, tmp_path):
+        pass
+    payout = await approved(here, "escrow-01", "10.00")
+    released = await here.running.http.delete(
+        f"/v1/wallets/{wallet}/reservations", params={"sessionId": payout["sessionId"]}
+    )
+    assert released.status_code == 204
+    async with process(here, tmp_path / "second.log"):
+        rejected = await here.becomes(payout, "REJECTED")
+        assert "released" in rejected["reason"]
+        assert await payments(here) == []
+
+
 @pytest.mark.parametrize("wakes", [False, True], ids=["never", "late"])
 async def test_the_banks_authorisers_let_it_lapse(here: Town, tmp_path: Path, wakes: bool) -> None:
     wallet = await here.running.wallet("escrow-01", "10.00")
@@ -119,7 +134,7 @@ async def test_the_banks_authorisers_let_it_lapse(here: Town, tmp_path: Path, wa
             await here.becomes(payout, "SETTLED")
         else:
             await here.said(payout, "cancellations", "ben", "UNKNOWN")
-            await here.said(payout, "approvals", "cora", "REJECTED")
+            await here.said(payout, "approvals", "cora", "REJECTED", of="GIVING_UP")
             await here.available(wallet, "10.00")
         await here.tie()
 

@@ -73,11 +73,16 @@ async def test_killed_before_it_asked_is_never_asked_for_by_itself(
         # Two people look at the bank's pages, and are sure.
         asked = await here.said(payout, "cancellations", "anna", "UNKNOWN")
         assert asked["givingUp"] == "anna"
-        assert code(await here.say(payout, "approvals", "anna too")) == (403, "same-owner")
+        # Whoever means the payment does not give it up by mistake.
+        assert code(await here.say(payout, "approvals", "ben")) == (409, "payout-conflict")
+        assert code(await here.say(payout, "approvals", "anna too", of="GIVING_UP")) == (
+            403,
+            "same-owner",
+        )
         await here.said(payout, "refusals", "ben", "UNKNOWN")
         assert await here.balance(wallet) == ("20.00", "9.00")
         await here.said(payout, "cancellations", "anna", "UNKNOWN")
-        await here.said(payout, "approvals", "cora", "REJECTED")
+        await here.said(payout, "approvals", "cora", "REJECTED", of="GIVING_UP")
         await here.available(wallet, "19.00")
         await here.play.advance(10)
         await here.becomes(second, "SETTLED")
@@ -122,7 +127,7 @@ async def test_killed_between_any_two_steps(here: Town, tmp_path: Path) -> None:
             if payout["myReference"] not in paid:
                 assert (await here.get(payout))["status"] == "UNKNOWN"
                 await here.said(payout, "cancellations", "anna", "UNKNOWN")
-                await here.said(payout, "approvals", "cora", "REJECTED")
+                await here.said(payout, "approvals", "cora", "REJECTED", of="GIVING_UP")
             else:
                 await here.becomes(payout, "SETTLED")
         spent = sum(

@@ -67,19 +67,24 @@ class Town:
         return document
 
     async def say(
-        self, payout: Mapping[str, Any], word: str, person: str, reason: str | None = "because"
+        self,
+        payout: Mapping[str, Any],
+        word: str,
+        person: str,
+        reason: str | None = "because",
+        **more: str,
     ) -> httpx.Response:
         return await self.running.http.post(
             f"/v1/payouts/{payout['payoutId']}/{word}",
-            json={} if reason is None else {"reason": reason},
+            json=more if reason is None else {"reason": reason, **more},
             headers=self.by(person),
         )
 
     async def said(
-        self, payout: Mapping[str, Any], word: str, person: str, status: str
+        self, payout: Mapping[str, Any], word: str, person: str, status: str, **more: str
     ) -> dict[str, Any]:
         """The same where it has to be heeded."""
-        answer = await self.say(payout, word, person)
+        answer = await self.say(payout, word, person, **more)
         assert answer.status_code == 200, answer.text
         document: dict[str, Any] = answer.json()
         assert document["status"] == status, document

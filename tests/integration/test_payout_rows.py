@@ -103,10 +103,10 @@ async def test_a_row_whose_reference_was_cut_is_the_payouts_where_two_people_say
         409,
         "payout-conflict",
     )
-    assert code(await here.say(payout, "approvals", "ben")) == (403, "same-owner")
+    assert code(await here.say(payout, "approvals", "ben", of="ROW")) == (403, "same-owner")
     assert code(await here.say(payout, "cancellations", "cora")) == (409, "payout-conflict")
     await here.said(payout, "refusals", "cora", "AWAITING_BANK")
     assert (await http.post(path, json=asked, headers=here.by("ben"))).status_code == 200
-    await here.said(payout, "approvals", "cora", "AWAITING_BANK")
+    await here.said(payout, "approvals", "cora", "AWAITING_BANK", of="ROW")
     await here.becomes(payout, "SETTLED")
     assert await here.balance(wallet) == ("20.00", "20.00")
