@@ -23,6 +23,8 @@ _CONNECTIONS: Final = 256
 _AIM, _MUST, _MISSED, _OPEN = "aim", "must", "missed", ""
 _HELD_S: Final = 600.0
 _SOAK_COMMANDS: Final = 1_000_000
+#: A thousand are left out of the extract.
+_RECONCILED_LINES: Final = 990_000
 #: Memory in the second half of the soak may be this much above that of the first and still be flat.
 _FLAT: Final = 1.05
 
@@ -54,6 +56,7 @@ def rows(results: Results) -> list[Row]:
         _kept("throughput kept at ten times the history", results, growth.NAME, 10),
         _kept("throughput kept at a thousand times the wallets", results, many_wallets.NAME, 1000),
         _memory(results.memory),
+        _reconciling(results),
     ]
 
 
@@ -225,6 +228,25 @@ def _memory(samples: list[Memory]) -> Row:
         "memory of gateway + consumer after 10⁶ commands",
         "≤ 300 MiB, flat",
         "≤ 200 MiB",
+        measured,
+        verdict,
+    )
+
+
+def _reconciling(results: Results) -> Row:
+    """Only a million lines can reach a column."""
+    measured, verdict = "not measured", _OPEN
+    good = [each for each in results.comparisons if not each.problem]
+    if good:
+        worst = max(good, key=lambda each: each.comparing_s)
+        mib = sum(worst.peak_mib.values())
+        measured = f"{worst.comparing_s:.0f} s, {mib:.0f} MiB for {worst.lines:,} lines"
+        if worst.lines >= _RECONCILED_LINES:
+            verdict = _at_most(max(worst.comparing_s / 60, mib / 300), 1, 0.5)
+    return Row(
+        "reconciling 10⁶ rows a side",
+        "≤ 60 s, ≤ 300 MiB",
+        "≤ 30 s, ≤ 150 MiB",
         measured,
         verdict,
     )

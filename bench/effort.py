@@ -39,6 +39,8 @@ class Effort:
     limit_rows: int
     bulk_lines: int
     """Of the file that is taken all the way."""
+    reconciled: int
+    """Transfers that an extract of as many lines is compared with."""
 
 
 FULL = Effort(
@@ -60,6 +62,7 @@ FULL = Effort(
     soak_commands=1_000_000,
     limit_rows=200_000,
     bulk_lines=1_000_000,
+    reconciled=1_000_000,
 )
 QUICK = Effort(
     name="quick",
@@ -80,4 +83,5 @@ QUICK = Effort(
     soak_commands=20_000,
     limit_rows=20_000,
     bulk_lines=20_000,
+    reconciled=20_000,
 )

@@ -91,6 +91,13 @@ def text(results: Results, pictures: dict[str, str]) -> str:
         ),
         *_bulk(results),
         _section(
+            "Reconciling an extract of Eclipse's",
+            "As many lines as transfers, in another order, one in a thousand with another amount"
+            " and one in a thousand left out. Memory: the most that the process held, and its"
+            " session of PostgreSQL without what all sessions share.",
+            _comparisons(results),
+        ),
+        _section(
             "What PostgreSQL alone writes",
             "The rows of as many transfers, their entries and outcomes into empty tables with the"
             " same indexes; and the direct baseline's statement without HTTP and Python.",
@@ -171,6 +178,11 @@ def _payments(results: Results) -> str:
             if a.scenario == live_beside_bulk.NAME
         ),
     )
+
+
+def _comparisons(results: Results) -> str:
+    head = ("lines", "MiB", "accepting, s", "comparing, s", "peak memory, MiB")
+    return table(head, (each.cells for each in results.comparisons))
 
 
 def _limits(results: Results) -> str:

@@ -140,6 +140,30 @@ class FileBeside(msgspec.Struct, frozen=True):
         return self.lines / self.seconds
 
 
+class ComparisonRun(msgspec.Struct, frozen=True):
+    """One extract against the books, from the first byte that was sent to the report."""
+
+    scenario: str
+    system: str
+    case: str
+    lines: int
+    mib: float
+    accepting_s: float
+    """Until the answer that all of it has arrived."""
+    comparing_s: float
+    """From there until the last difference was written down."""
+    peak_mib: dict[str, float]
+    """The most that each held."""
+    problem: str
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """For a table."""
+        numbers = (self.accepting_s, self.comparing_s)
+        peaks = ", ".join(f"{name} {mib:.0f}" for name, mib in self.peak_mib.items())
+        return (f"{self.lines:,}", f"{self.mib:.0f}", *(f"{x:.1f}" for x in numbers), peaks)
+
+
 class Limit(msgspec.Struct, frozen=True):
     """How fast PostgreSQL alone writes the same rows."""
 
@@ -176,6 +200,7 @@ class Results(msgspec.Struct):
     memory: list[Memory] = []
     files: list[FileRun] = []
     besides: list[FileBeside] = []
+    comparisons: list[ComparisonRun] = []
     limits: list[Limit] = []
     audits: list[Audit] = []
     notes: list[str] = []
@@ -199,8 +224,9 @@ class Results(msgspec.Struct):
         return found + [f"{name} broke off: {why}" for name, why in self.failed.items()]
 
     @property
-    def _measurements(self) -> list[Load | Arrivals | FileRun | FileBeside]:
-        return [*self.loads, *self.arrivals, *self.files, *self.besides]
+    def _measurements(self) -> list[Load | Arrivals | FileRun | FileBeside | ComparisonRun]:
+        files = [*self.files, *self.besides, *self.comparisons]
+        return [*self.loads, *self.arrivals, *files]
 
     def write(self, path: Path) -> None:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")

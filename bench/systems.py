@@ -21,6 +21,8 @@ from topology.settings import Settings
 
 #: Rules about numbers that head rows give out, which the direct baseline does without.
 _OF_THE_HEADS: Final = frozenset({"outcomes_are_numbered", "heads_stand_at_the_end"})
+#: Programs that payments have nothing to do with.
+_BANK_SIDE: Final = frozenset({"bank", "bank.simulator", "reconciler"})
 #: Transactions of more than one command. $1 text: the actor whose transactions do not count.
 _BATCHED: Final = (
     "SELECT count(*) FROM chain c"
@@ -54,6 +56,8 @@ class Product:
     """As ``./sov up`` runs it on this machine, or with another number of consumers."""
 
     consumers: int | None = None
+    reconciles: bool = False
+    """With the process that compares, which only costs time where nothing is to be compared."""
     name: str = "product"
 
     @property
@@ -68,7 +72,10 @@ class Product:
         return [finding.rule for finding in await audit(connection) if not finding.holds]
 
     def plans(self, installation: Installation, listening: int) -> Sequence[Plan]:
-        usual = _usual_plans(installation, listening)
+        left_out = _BANK_SIDE - {"reconciler"} if self.reconciles else _BANK_SIDE
+        usual = [
+            plan for plan in _usual_plans(installation, listening) if _program(plan) not in left_out
+        ]
         if self.consumers is None:
             return usual
         consumer = next(plan for plan in usual if _program(plan) == "consumer")

@@ -53,6 +53,10 @@ class Broker:
         finally:
             await connections.close(connection)
 
+    async def declare(self) -> None:
+        """What is missing by now."""
+        await declare(self.connection, LAYOUT)
+
     async def depth(self, partition: int) -> int:
         """Messages that wait in the partition's queue."""
         channel = await connections.plain_channel(self.connection)
@@ -66,10 +70,11 @@ class Broker:
 
 
 async def delete_queues(connection: AbstractConnection, layout: Layout = LAYOUT) -> None:
-    for partition in range(layout.partitions):
+    of_partitions = [names.command_queue(layout.number, n) for n in range(layout.partitions)]
+    for queue in (*of_partitions, names.RECONCILIATION_QUEUE):
         channel = await connections.plain_channel(connection)
         with suppress(ChannelNotFoundEntity):
-            await channel.queue_delete(names.command_queue(layout.number, partition))
+            await channel.queue_delete(queue)
         await connections.close(channel)
 
 

@@ -34,7 +34,9 @@ from tests.integration.ledger_driver import Ledger, transfer
 from tests.integration.processes import Broker, consuming, producing
 from tests.servers import Servers
 
-TINY = replace(QUICK, wallets=20, warm_up_s=1, rates=(200,), rate_s=2, bulk_lines=3_000)
+TINY = replace(
+    QUICK, wallets=20, warm_up_s=1, rates=(200,), rate_s=2, bulk_lines=3_000, reconciled=3_000
+)
 
 
 async def test_a_tiny_run_leaves_figures_and_a_report(
@@ -50,9 +52,8 @@ async def test_a_tiny_run_leaves_figures_and_a_report(
 
     monkeypatch.setattr(run, "throwaway", remembered)
     figures = tmp_path / "figures.json"
-    order = run.Order(
-        TINY, 5, tmp_path / "report.md", figures, ("due diligence", "bulk", "live beside bulk")
-    )
+    chosen = ("due diligence", "bulk", "live beside bulk", "reconciling")
+    order = run.Order(TINY, 5, tmp_path / "report.md", figures, chosen)
     told: list[str] = []
     results = await run.carry_out(order, told.append)
 
@@ -73,11 +74,15 @@ async def test_a_tiny_run_leaves_figures_and_a_report(
         "load generator",
     }
     assert_files_were_measured(results, told)
+    (compared,) = results.comparisons
+    assert (compared.lines > TINY.reconciled * 0.99, compared.problem) == (True, "")
+    assert min(compared.peak_mib.values()) > 0
     assert [alone.case, beside.case] == ["no file", "beside a file"]
     assert alone.answers == beside.answers == live_beside_bulk.PER_S * TINY.rate_s
     assert [(audit.scenario, audit.broken) for audit in results.audits] == [
         ("bulk", []),
         ("live beside bulk", []),
+        ("reconciling", []),
         ("due diligence", []),
     ]
     assert results.settings["synchronous_commit"] == "on"
