@@ -152,7 +152,8 @@ class Bank:
 
 def steps(services: Services) -> Sequence[Step]:
     """Everything the process does, each part by its own name, by which it can be woken."""
-    claimants: list[Claimant] = [PayoutRows(), Returns()]
+    # Payouts last: they also suspect debits of their amount that name nothing.
+    claimants: list[Claimant] = [Returns(), PayoutRows()]
     found = [
         Step("accounts", _ACCOUNTS_EVERY_S, Accounts(services).run),
         Step("statements", _LOOK_EVERY_S, Files(services).run),

@@ -34,7 +34,7 @@ _FRESH_S: Final = 5.0
 #: What the bank has answered is worth some patience with the database.
 _KEEP_TRIES: Final = 20
 _KEEP_PAUSE_S: Final = 0.5
-_NOT_HELD: Final = "somebody has released its reservation: nothing is held for it any more"
+_NOT_HELD: Final = "its reservation was released: nothing is held for it any more"
 _NO_API: Final = "there is no API to the bank: payments go in files that people upload"
 _FOUND: Final = "the process ended while it asked the bank, which may have heard it"
 
