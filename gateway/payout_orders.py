@@ -106,7 +106,8 @@ async def keep(call: Call, bank: Books, order: Order, tiers: Sequence[Tier]) -> 
     if not call.waiting.respond_async:
         seen_to_for = timedelta(seconds=call.waiting.wait_s) + _MARGIN
     while True:
-        made = await orders.order(bank, order, person_of(call), needed(major, tiers), seen_to_for)
+        people = needed(major, tiers)
+        made = await orders.order(bank, order, person_of(call), people, seen_to_for, call.deadline)
         found = made or await orders.of_key(bank, order.external_unique_id)
         # One that was refused between the two statements has left its key free.
         if found is not None:

@@ -77,6 +77,7 @@ class Payout:
     state: State
     reason: str | None
     requested: datetime
+    not_after: datetime | None
     held: datetime | None
     submitted: datetime | None
     payment_reference: str | None
@@ -135,10 +136,15 @@ def release(wallet_id: UUID, session_id: str) -> ReleaseSession:
 
 
 async def order(
-    connection: Queries, asked: Order, maker: Person, approvals: int, seen_to_for: timedelta
+    connection: Queries,
+    asked: Order,
+    maker: Person,
+    approvals: int,
+    seen_to_for: timedelta,
+    not_after: datetime | None = None,
 ) -> Payout | None:
     """Keep the order; None where its key is in use. ``seen_to_for`` is how long the caller will
-    itself see to the reservation; after that the bank process does."""
+    itself see to the reservation; after that the bank process does, ``not_after`` excepted."""
     payout_id = await connection.fetchval(
         SQL.order,
         uuid_utils.compat.uuid7(),
@@ -158,6 +164,7 @@ async def order(
         maker.key_id,
         maker.owner,
         seen_to_for,
+        not_after,
     )
     return None if payout_id is None else await get(connection, payout_id)
 
@@ -225,7 +232,15 @@ def read(row: Mapping[str, Any]) -> Payout:
 
 
 _AS_STORED: Final = (
-    *("payout_id", "my_reference", "approvals_needed", "approvals", "reason", "requested"),
+    *(
+        "payout_id",
+        "my_reference",
+        "approvals_needed",
+        "approvals",
+        "reason",
+        "requested",
+        "not_after",
+    ),
     *("held", "submitted", "payment_reference", "authorised_until", "export_id", "giving_up"),
     *(
         "named_row",

@@ -13,7 +13,7 @@ from bank.services import ACTOR, Services
 from bank.sql import PAYOUTS as SQL
 from ledger.database import Queries
 from ledger.outcomes import ReservationPlaced, Result
-from ledger.rejections import Code, Rejection
+from ledger.rejections import TOO_LATE, Code, Rejection
 from producers.commands import Answered
 from topology.errors import Unavailable
 
@@ -44,7 +44,16 @@ class Placing:
             raise Unavailable(f"{waiting} orders wait for the ledger")
 
     async def _place(self, payout: Payout) -> None:
-        answer = await self._services.commands.ask(payout.reservation, actor=ACTOR, wait_s=_WAIT_S)
+        services, last = self._services, payout.not_after
+        if last is not None and last <= services.clock.decision_time():
+            # A command that was sent before cannot be decided any more; one that was is there.
+            if not await services.pool.fetchval(SQL.is_reserved, payout.session_id):
+                await not_reserved(services.pool, payout, f"{TOO_LATE.code}: {TOO_LATE.detail}")
+                return
+            last = None
+        answer = await services.commands.ask(
+            payout.reservation, actor=ACTOR, wait_s=_WAIT_S, deadline=last
+        )
         if not isinstance(answer, Answered):
             raise Unavailable("the reservation is on its way, and not decided yet")
         result = answer.outcome.result

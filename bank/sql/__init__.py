@@ -42,6 +42,7 @@ class Payouts(Statements):
     unname_row: str
     agree_row: str
     left: str
+    is_reserved: str
     to_submit: str
     found_submitting: str
     lapsed: str

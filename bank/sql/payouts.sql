@@ -9,13 +9,15 @@
 -- $1 uuid payout id, $2 text key, $3 text account, $4 uuid wallet, $5 text currency,
 -- $6 bigint amount, $7 text beneficiary id, $8 text name, $9 text account number, $10 text branch,
 -- $11 text my reference, $12 text their reference, $13 text description, $14 integer approvals,
--- $15 text key id, $16 text owner, $17 interval how long the gateway sees to it
+-- $15 text key id, $16 text owner, $17 interval how long the gateway sees to it,
+-- $18 timestamptz not to be held later, or null
 INSERT INTO payouts (payout_id, external_unique_id, account_id, wallet_id, currency, amount_minor,
                      beneficiary_id, beneficiary_name, account_number, branch_code, my_reference,
-                     their_reference, description, approvals_needed, key_id, owner, left_until)
+                     their_reference, description, approvals_needed, key_id, owner, left_until,
+                     not_after)
 VALUES ($1::uuid, $2::text, $3::text, $4::uuid, $5::text, $6::bigint, $7::text, $8::text, $9::text,
         $10::text, $11::text, $12::text, $13::text, $14::integer, $15::text, $16::text,
-        clock_timestamp() + $17::interval)
+        clock_timestamp() + $17::interval, $18::timestamptz)
     ON CONFLICT (external_unique_id) WHERE held IS NOT NULL OR state = 'REQUESTED' DO NOTHING
 RETURNING payout_id
 
@@ -239,6 +241,11 @@ SELECT * FROM payouts
  WHERE state = 'REQUESTED' AND left_until < clock_timestamp() AND debit_row IS NULL
  ORDER BY payout_id
  LIMIT $1::integer
+
+-- name: is_reserved
+-- Whether the books have a reservation of a key.
+-- $1 text key
+SELECT true FROM reservations WHERE external_unique_id = $1::text
 
 -- name: to_submit
 -- What the bank is to be asked for, the oldest first; and whether its money is still held.

@@ -44,6 +44,7 @@ CREATE TABLE payouts (
     reason              text,
     requested           timestamptz NOT NULL DEFAULT clock_timestamp(),
     left_until          timestamptz NOT NULL,
+    not_after           timestamptz,
     held                timestamptz,
     submitted           timestamptz,
     payment_reference   text,
@@ -99,6 +100,8 @@ COMMENT ON TABLE payouts IS
 COMMENT ON COLUMN payouts.left_until IS
     'Until then the gateway that took the order sees to the reservation; from then on the bank'
     ' process does.';
+COMMENT ON COLUMN payouts.not_after IS
+    'What the caller said (Sov-Deadline): money that is not held by then is not held any more.';
 COMMENT ON COLUMN payouts.giving_up IS
     'The owner of the key that says the bank will not pay it; null where nobody does, and where a'
     ' second person has had the word on it.';

@@ -4,7 +4,7 @@ free too early, and what has left the bank is booked."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -212,3 +212,25 @@ async def test_a_release_that_was_lost_is_made_up_for(here: Town, tmp_path: Path
     assert await here.balance(wallet) == ("10.00", "0.00")  # nobody is there to give it back
     async with process(here, tmp_path / "second.log"):
         await here.available(wallet, "10.00")
+
+
+async def test_what_was_not_held_in_time_is_not_held_later(here: Town, tmp_path: Path) -> None:
+    wallet = await here.running.wallet("escrow-01", "10.00")
+    async with working(here, tmp_path):
+        pass
+    # Nobody is there to hold it.
+    last = datetime.now(UTC) + timedelta(seconds=2)
+    late = await here.ask(
+        "escrow-01", "4.00", expect=202, prefer="respond-async", deadline=last.isoformat()
+    )
+    in_time = await here.ask("escrow-01", "5.00", expect=202, prefer="respond-async")
+
+    async def has_passed() -> bool:
+        return bool(await here.owner.fetchval("SELECT clock_timestamp() > $1", last))
+
+    await eventually(has_passed)
+    async with process(here, tmp_path / "second.log"):
+        rejected = await here.becomes(late, "REJECTED")
+        assert "deadline-exceeded" in rejected["reason"]
+        await here.becomes(in_time, "AWAITING_APPROVAL")
+        assert await here.balance(wallet) == ("10.00", "5.00")

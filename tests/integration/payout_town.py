@@ -50,7 +50,14 @@ class Town:
         return {"Authorization": f"Bearer {self.people[person]}"}
 
     async def ask(
-        self, wallet: str, amount: str, *, expect: int = 201, prefer: str = "wait=20", **more: Any
+        self,
+        wallet: str,
+        amount: str,
+        *,
+        expect: int = 201,
+        prefer: str = "wait=20",
+        deadline: str | None = None,
+        **more: Any,
     ) -> dict[str, Any]:
         body = {
             "walletExternalUniqueId": wallet,
@@ -61,6 +68,8 @@ class Town:
             **more,
         }
         headers = {**self.by("anna"), "Prefer": prefer}
+        if deadline is not None:
+            headers["Sov-Deadline"] = deadline
         answer = await self.running.http.post("/v1/payouts", json=body, headers=headers)
         assert answer.status_code == expect, answer.text
         document: dict[str, Any] = answer.json()

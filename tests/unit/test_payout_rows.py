@@ -46,6 +46,7 @@ def payout(number: int = 1, *, minor: int = 10_050, state: State = State.UNKNOWN
         state=state,
         reason=None,
         requested=_THEN,
+        not_after=None,
         held=_THEN,
         submitted=_THEN,
         payment_reference=None,
