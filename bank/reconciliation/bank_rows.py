@@ -145,22 +145,24 @@ def why_in_transit(pair: Pair) -> str:
 _TO_DO: Final[Mapping[Finding, str]] = {
     Finding.MISSING_HERE: "The bank has posted it, and it is in no wallet. See ./sov bank"
     " exceptions for the row; without one, the bank process has not come to it: ./sov status.",
-    Finding.AMOUNT: "Row and booking do not have the same amount. The row is what the bank says:"
-    " take the difference back, or post it, between its wallet and the control wallet.",
-    Finding.WALLET: "It was booked on another wallet than was decided. Find out who did that, and"
-    " transfer it from the one to the other.",
+    Finding.AMOUNT: "Row and booking do not have the same amount, which the bank process never"
+    " does: the row was changed in the database, or somebody else's transfer has its key. Look at"
+    " the bank's own pages before anything is moved.",
+    Finding.WALLET: "It was booked on another wallet than was decided, which the bank process never"
+    " does: the row was changed in the database, or somebody else's transfer has its key. Once it"
+    " is known which is right, a transfer brings the money there.",
     Finding.BALANCE: "The balance that the bank shows is not what its rows add up to: rows are"
     " missing, or were counted that the bank has taken back. Fetch the statement again over these"
     " days (./sov bank fetch) and resolve the exceptions.",
 }
 _VANISHED_TO_DO: Final = (
-    "The bank does not show the row any more, and its booking still stands. Resolve the exception:"
-    " take the booking back, or say why it stays."
+    "The bank does not show the row any more, and its booking still stands. Where it does not come"
+    " back by itself, two people take the booking back: ./sov suspense retract."
 )
 _OURS_ALONE_TO_DO: Final = (
-    "It moved on the bank's control wallet, and no row of the bank stands behind it. Nothing but"
-    " the bank process should move there: find out who did, and reverse it (POST"
-    " /v1/transfers/{transferId}/reversals), unless a statement is still to come that has it."
+    "It moved on the bank's control wallet, and no row of the bank stands behind it. Nobody but the"
+    " bank process can move there: find the command that asked for it (commandId of GET"
+    " /v1/transfers/{transferId}), and whether a statement is still to come that has its row."
 )
 
 

@@ -13,10 +13,12 @@ from typing import Any
 import httpx
 
 from bank.reconciliation.runner import Reconciler
+from ledger.commands import Command
 from ledger.outcomes import TransferPosted
+from ledger.records import Transfer
+from producers.commands import Answered
 from tests.databases import Database
 from tests.integration.gateways import Running, make_keys, serving
-from tests.integration.ledger_driver import transfer
 from tests.integration.processes import Broker, consuming, producing
 from tests.polling import eventually, until
 from topology.settings import Settings
@@ -66,11 +68,13 @@ class Comparisons:
         # Behind what was decided in the same microsecond.
         return datetime.fromisoformat(shown["asOf"]) + timedelta(milliseconds=1)
 
-    async def as_somebody_else(self, source: str, target: str, amount: str, key: str) -> None:
-        """A transfer that no key of ours asked for."""
+    async def as_somebody_else(self, command: Command, actor: str = "test") -> Transfer:
+        """A transfer that no key of ours asked for, and that has to be posted."""
         async with producing(self.database, self.broker.url) as producer:
-            posted = await producer.ask(transfer(source, target, amount, key))
-        assert isinstance(posted, TransferPosted), posted
+            answer = await producer.commands.ask(command, actor=actor, wait_s=10)
+        assert isinstance(answer, Answered), answer
+        assert isinstance(answer.outcome.result, TransferPosted), answer
+        return answer.outcome.result.transfer
 
     async def ask(self, expect: int = 202, **body: Any) -> dict[str, Any]:
         """For a comparison without an extract."""

@@ -12,6 +12,7 @@ import pytest
 
 from tests.databases import Database
 from tests.integration.comparisons import Comparisons, comparisons, extract_of, reconciling
+from tests.integration.ledger_driver import transfer
 from tests.integration.processes import Broker
 
 LONG_AGO = datetime.fromisoformat("2020-01-01T00:00:00+02:00")
@@ -195,7 +196,7 @@ async def test_whose_transfers_are_expected(compared: Comparisons) -> None:
     }
     made = await running.post("/v1/transfer-groups", group, **running.key("eclipse"))
     assert made.status_code == 201, made.text
-    await compared.as_somebody_else("alice-01", "bob-0001", "1.00", "other-0001")
+    await compared.as_somebody_else(transfer("alice-01", "bob-0001", "1.00", "other-0001"))
     until = (await compared.now()).isoformat()
     for who, more in (("eclipse", set()), ("anybody", {("MISSING_THERE", "other-0001")})):
         await compared.send(
