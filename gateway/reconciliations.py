@@ -23,7 +23,6 @@ from gateway.reconciliation_documents import (
     DifferencePage,
     ReconciliationPage,
     ReconciliationSchema,
-    ReportSchema,
     difference_document,
     document,
 )
@@ -223,7 +222,7 @@ class Reconciliations:
             tag=_TAG,
             summary="The report",
             description="Text for a person; by `Accept: application/json` the same for a machine.",
-            success={OK: Success("The report", ReportSchema)},
+            success={OK: Success("The report", media_type="text/plain")},
             problems=(
                 GatewayCode.RECONCILIATION_NOT_FOUND,
                 GatewayCode.RECONCILIATION_CONFLICT,

@@ -67,7 +67,8 @@ async def compare(
 async def require_complete(
     connection: asyncpg.Connection[Any], request: Request
 ) -> dict[str, object]:
-    """What a report says about its snapshot, which this opens. Raises ``NotComplete``."""
+    """What a report says about its snapshot, which this opens where a transaction has begun. Raises
+    ``NotComplete``."""
     (row,) = await connection.fetch(SQL.moment)
     until: datetime = row["complete_until"]
     if until < request.order.period_to:

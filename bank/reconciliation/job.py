@@ -71,6 +71,8 @@ class Job:
             await self._wait(request, problem)
         except Unreadable as problem:
             await requests.fail(self._pool, request, f"the extract {problem}")
+        except tie_out.NothingToCompare as problem:
+            await requests.fail(self._pool, request, str(problem))
         except Superseded:
             raise
         except DATABASE_ERRORS as error:
@@ -95,7 +97,8 @@ class Job:
         else:
             reason = f"waits for the period to be complete: {problem}"
             await requests.postpone(self._pool, request, _LOOK_AGAIN, reason, failed=False)
-            await tie_out.ask_for_statements(self._pool, problem.accounts)
+            moment = request.order.period_to
+            await tie_out.ask_for_statements(self._pool, problem.accounts, moment)
 
     async def _postpone(self, request: Request, reason: str, *, failed: bool) -> None:
         await requests.postpone(self._pool, request, _TRY_AGAIN, reason, failed=failed)
@@ -125,6 +128,8 @@ class Job:
         connection = await connect_comparer(self._dsn)
         try:
             if request.order.kind is Kind.ECLIPSE:
+                # What is complete stays so: a file is not staged only to find that it has to wait.
+                await eclipse.require_complete(connection, request)
                 staged = await stage(connection, self._pool, request, found, self._most_bytes)
                 report = await eclipse.compare(connection, request, staged, found)
             else:

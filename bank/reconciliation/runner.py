@@ -30,7 +30,7 @@ from topology.work_queue import WorkQueue
 SCHEDULE: Final = "schedule"
 _CONNECTIONS: Final = 4
 _LOOK_EVERY_S: Final = 1.0
-_TIDY_EVERY_S: Final = 60.0
+_KEEP_EVERY_S: Final = 60.0
 _RETRY_S: Final = 1.0
 #: Commands that are sent again at a time.
 _MOST_RESENT: Final = 100
@@ -78,7 +78,7 @@ class Reconciler:
         self._queue = WorkQueue(self._url, name, names.RECONCILIATION_QUEUE, work)
         parts = [
             asyncio.ensure_future(part)
-            for part in (self._queue.run(), self._look(pool, commands), self._tidy(pool))
+            for part in (self._queue.run(), self._look(pool, commands), self._keep(pool))
         ]
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
@@ -114,10 +114,9 @@ class Reconciler:
             await asyncio.sleep(_RETRY_S)
 
     async def _look(self, pool: asyncpg.Pool[Any], commands: ReconciliationCommands) -> None:
-        """Send again what was lost, and for the first time what the schedule wants."""
+        """Send again what was lost, or was never sent."""
         while True:
             try:
-                await self._ask_for_scheduled(pool)
                 for reconciliation_id in await requests.unsent(pool, _MOST_RESENT):
                     await commands.send(reconciliation_id)
             except (*DATABASE_ERRORS, Unavailable) as error:
@@ -135,10 +134,12 @@ class Reconciler:
             await requests.create(pool, wanted.reconciliation_id, SCHEDULE, wanted.order)
             await requests.resend(pool, wanted.reconciliation_id)
 
-    async def _tidy(self, pool: asyncpg.Pool[Any]) -> None:
+    async def _keep(self, pool: asyncpg.Pool[Any]) -> None:
+        """What nobody waits for by the second."""
         while True:
             try:
                 await requests.tidy(pool)
+                await self._ask_for_scheduled(pool)
             except DATABASE_ERRORS as error:
-                _log.warning("reconciler.tidy_failed", error=repr(error))
-            await asyncio.sleep(_TIDY_EVERY_S)
+                _log.warning("reconciler.not_kept", error=repr(error))
+            await asyncio.sleep(_KEEP_EVERY_S)

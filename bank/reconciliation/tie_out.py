@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
@@ -47,14 +48,22 @@ _IN_THE_BOOKS: Final = "in transit: in the books, not posted by the bank by then
 _NO_ROW: Final = "moved on the control wallet without a row of the bank"
 
 
+class NothingToCompare(Exception):
+    """No account is followed that could be meant; the text says so."""
+
+
 async def compare(connection: asyncpg.Connection[Any], request: Request, found: Found) -> Document:
-    """The report; what differs goes to ``found``. Raises ``NotComplete``, ``Superseded``."""
+    """The report; what differs goes to ``found``. Raises ``NotComplete``, ``NothingToCompare``,
+    ``Superseded``."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         moment = await require_complete(connection, request)
         days = days_of(request.order)
         accounts = await connection.fetch(
             SQL.accounts, request.order.account_id, request.order.period_to, days.stop
         )
+        if not accounts:
+            which = request.order.account_id or "no bank account"
+            raise NothingToCompare(f"{which} was not followed by the end of the period")
         _require_fetched(accounts)
         tied = [await _Account(connection, request, found, days, row).tied() for row in accounts]
         currencies = await _currencies(connection, request, accounts)
@@ -74,11 +83,12 @@ def _require_fetched(accounts: Sequence[Row]) -> None:
         raise NotComplete(f"the statement of {', '.join(missing)} has to be fetched first", missing)
 
 
-async def ask_for_statements(queries: Queries, accounts: Sequence[str]) -> None:
-    """Have the bank process fetch them now; where they come as files, somebody has to bring one."""
+async def ask_for_statements(queries: Queries, accounts: Sequence[str], moment: datetime) -> None:
+    """Have the bank process fetch them now, behind the moment; where they come as files, somebody
+    has to bring one."""
     for account_id in accounts:
         fetch_id = uuid_utils.compat.uuid7()
-        if await queries.fetchval(SQL.ask_fetch, fetch_id, account_id, ACTOR):
+        if await queries.fetchval(SQL.ask_fetch, fetch_id, account_id, ACTOR, moment):
             await queries.fetch(LEADING.wake, FEED)
 
 

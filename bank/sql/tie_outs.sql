@@ -18,13 +18,16 @@ SELECT a.account_id, a.currency, a.control_wallet, a.suspense_wallet, a.charges_
  ORDER BY a.account_id
 
 -- name: ask_fetch
--- Have the account looked at, unless somebody waits for that already or it was just done.
--- $1 uuid fetch id, $2 text account id, $3 text who
+-- Have the account looked at, unless somebody waits for that already; where it was done since the
+-- moment, and did not help, not before a minute has passed.
+-- $1 uuid fetch id, $2 text account id, $3 text who, $4 timestamptz moment
 INSERT INTO bank_fetches (fetch_id, account_id, requested_by)
 SELECT $1::uuid, $2::text, $3::text
  WHERE NOT EXISTS (SELECT FROM bank_fetches
                     WHERE account_id = $2::text
-                      AND (finished IS NULL OR requested > clock_timestamp() - interval '1 minute'))
+                      AND (finished IS NULL
+                           OR (requested >= $4::timestamptz
+                               AND requested > clock_timestamp() - interval '1 minute')))
 RETURNING fetch_id
 
 -- name: rows

@@ -25,7 +25,7 @@ from tests.integration.comparisons import (
     reconciling,
 )
 from tests.integration.processes import Broker
-from tests.polling import eventually
+from tests.polling import eventually, until
 from topology import connections, names
 
 LONG_AGO = "2020-01-01T00:00:00+02:00"
@@ -132,7 +132,9 @@ async def test_frozen_and_replaced(
         # broker has given the frozen one up.
         await assert_complete(compared, owner, reconciliation_id)
         worker.thaw()
-        await worker.logs("reconciliation.superseded")
+        # It hears that it was replaced, or that the books have given it up.
+        ended = ("reconciliation.superseded", "reconciliation.interrupted")
+        await until(lambda: any(worker.events(name) for name in ended), within_s=30)
         await assert_complete(compared, owner, reconciliation_id)
 
 
@@ -237,7 +239,7 @@ async def test_the_snapshot_is_one_moment_while_transfers_go_on(
                 started_with = len(rows)
                 await eventually(lambda n=started_with: _more(rows, n + 40))
                 known = list(rows)
-                until = await owner.fetchval(
+                stop = await owner.fetchval(
                     "SELECT max(created) + interval '1 microsecond' FROM transfers"
                     " WHERE external_unique_id = ANY ($1::text[])",
                     [row[0] for row in known],
@@ -246,7 +248,7 @@ async def test_the_snapshot_is_one_moment_while_transfers_go_on(
                     extract_of(known),
                     reconciliationId=f"live-{round_}",
                     periodFrom=LONG_AGO,
-                    periodTo=until.isoformat(),
+                    periodTo=stop.isoformat(),
                 )
                 ended = await compared.ended(taken["reconciliationId"])
                 # What others were paid by then, and had no answer yet, the extract cannot have.

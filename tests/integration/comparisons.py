@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -65,8 +65,7 @@ class Comparisons:
         answer = await self.running.get("/v1/wallets", limit=1)
         wallet = answer["items"][0]["walletId"]
         shown = await self.running.get(f"/v1/wallets/{wallet}/balance")
-        # Behind what was decided in the same microsecond.
-        return datetime.fromisoformat(shown["asOf"]) + timedelta(milliseconds=1)
+        return datetime.fromisoformat(shown["asOf"])
 
     async def as_somebody_else(self, command: Command, actor: str = "test") -> Transfer:
         """A transfer that no key of ours asked for, and that has to be posted."""

@@ -114,15 +114,22 @@ async def test_what_was_booked_later_is_in_transit(town: Branch) -> None:
 
 async def test_what_was_held_before_is_no_difference(town: Branch) -> None:
     await town.running.wallet("alice-01")
-    await town.play.post("reset", {})
-    await town.play.post("accounts", {"accountId": town.play.account_id, "openingCents": 1_000_00})
-    await town.play.credit(100_00, await town.reference("alice-01"))
+    other = "400000000000000000000001"
+    await town.play.post("accounts", {"accountId": other, "openingCents": 1_000_00})
+    await town.play.credit(100_00, await town.reference("alice-01"), accountId=other)
+    await town.play.credit(7_00, await town.reference("alice-01"))
     async with town.bank():
-        await town.booked(1)
+        await town.booked(2)
         report = await reconciled(town)
-    (account,) = report["accounts"]
-    assert amounts(account)[:2] == ["1100.00", "-1000.00"]
-    assert (report["agrees"], account["unexplained"]) == (True, "0.00")
+        alone = await reconciled(town, accountId=other)
+    by_id = {each["accountId"]: each for each in report["accounts"]}
+    assert by_id.keys() == {other, town.play.account_id}
+    assert amounts(by_id[other])[:2] == ["1100.00", "-1000.00"]
+    assert (report["agrees"], report["currencies"][0]["owed"]) == (True, "107.00")
+    # Of one account alone the other's control wallet is a term like any SYSTEM wallet.
+    terms = {term["term"]: term["amount"] for term in alone["currencies"][0]["terms"]}
+    assert terms[f"bank-control:{town.play.account_id}"] == "-7.00"
+    assert (alone["agrees"], alone["currencies"][0]["unexplained"]) == (True, "0.00")
 
 
 async def test_money_that_moved_past_the_bank_is_found(town: Branch) -> None:
@@ -147,6 +154,7 @@ async def test_money_that_moved_past_the_bank_is_found(town: Branch) -> None:
 
 
 async def test_a_row_that_vanished_is_found_until_it_is_taken_back(town: Branch) -> None:
+    await town.play.assume(running_balance="recomputed")
     _, second, _ = await three_rows(town)
     async with town.bank():
         await town.booked(3)
@@ -196,6 +204,9 @@ async def test_rows_that_were_tampered_with_are_found(town: Branch) -> None:
     await three_rows(town)
     async with town.bank():
         await town.booked(3)
+        moment = await comparisons_of(town).now()
+        # Nobody looks at the statement any more, which would see it too.
+        await town.fetch()
         await town.owner.execute(
             "UPDATE bank_rows SET amount_minor = amount_minor + 1 WHERE purpose = 'EXACT'"
         )
@@ -203,7 +214,7 @@ async def test_rows_that_were_tampered_with_are_found(town: Branch) -> None:
             "UPDATE bank_rows SET wallet_id = (SELECT wallet_id FROM wallets"
             " WHERE external_unique_id = 'alice-01') WHERE purpose = 'NOTHING_FOUND'"
         )
-        report = await reconciled(town)
+        report = await reconciled(town, moment)
     assert {each["kind"] for each in report["found"]} == {"AMOUNT", "WALLET", "BALANCE"}
     assert report["agrees"] is False
 
@@ -260,3 +271,19 @@ async def test_the_day_before_is_compared_once_a_day(town: Branch) -> None:
     assert ended["periodTo"] == f"{yesterday}T22:00:00.000000Z"
     listed = await town.running.get("/v1/reconciliations")
     assert len(listed["items"]) == 1
+
+
+async def test_an_account_that_nobody_follows_is_no_agreement(town: Branch) -> None:
+    await three_rows(town)
+    async with town.bank():
+        await town.booked(3)
+        compared = comparisons_of(town)
+        asked = await compared.ask(
+            kind="BANK",
+            periodFrom=LONG_AGO,
+            periodTo=(await compared.now()).isoformat(),
+            accountId="4711",
+        )
+        ended = await compared.ended(asked["reconciliationId"])
+    assert (ended["status"], ended["agrees"]) == ("FAILED", None)
+    assert "4711 was not followed" in ended["reason"]

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from bank.sql import RECONCILIATIONS as SQL
+from ledger.database import banker_pool
 from tests.databases import Database
 from tests.integration.comparisons import Comparisons, comparisons, extract_of, reconciling
 from tests.integration.ledger_driver import transfer
@@ -289,6 +291,34 @@ async def test_the_same_request_is_the_same_reconciliation(compared: Comparisons
     assert other["code"] == "reconciliation-conflict"
     listed = await compared.running.get("/v1/reconciliations")
     assert [each["reconciliationId"] for each in listed["items"]] == ["same"]
+
+
+async def test_an_upload_that_was_cut_is_sent_again(
+    compared: Comparisons, database: Database
+) -> None:
+    await three_payments(compared)
+    until = (await compared.now()).isoformat()
+    same = {"reconciliationId": "cut", "periodFrom": LONG_AGO.isoformat(), "periodTo": until}
+
+    async def half() -> AsyncIterator[bytes]:
+        yield extract_of(ALL)[:60]
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await compared.send(half(), **same)
+    assert (await compared.status("cut"))["status"] == "RECEIVING"
+    # What a piece of the first one may have left behind is no part of the second.
+    pool = await banker_pool(database.banker, size=1)
+    try:
+        upload = await pool.fetchval(SQL.begin_upload, "cut")
+        assert await pool.fetchval(SQL.append, "cut", upload, 0, b"nonsense\n", 10**9) == 0
+        assert await pool.fetchval(SQL.append, "cut", upload, 0, b"again", 10**9) is None
+        assert await pool.fetchval(SQL.append, "cut", upload, 9, b"no room", 10) is None
+        await compared.send(extract_of(ALL), **same)
+        assert await pool.fetchval(SQL.append, "cut", upload, 9, b"too late", 10**9) is None
+    finally:
+        pool.terminate()
+    assert (await compared.ended("cut"))["agrees"]
 
 
 async def test_what_is_refused(compared: Comparisons) -> None:
