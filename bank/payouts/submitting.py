@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -98,8 +97,7 @@ class Submitting:
 
     async def _taken_in(self, payout: Payout, taken: Submitted) -> None:
         within = self._authorised_within if taken.authorisation_required else None
-        until = None if within is None else datetime.now(UTC) + within
-        await self._keep(SQL.taken_in, payout, taken.payment_reference, taken.status, until)
+        await self._keep(SQL.taken_in, payout, taken.payment_reference, taken.status, within)
 
     async def _keep_step(self, payout: Payout, event: Event, reason: str) -> None:
         states = [state.value for state in sources(event)]

@@ -100,11 +100,11 @@ RETURNING *
 
 -- name: taken_in
 -- The bank has it.
--- $1 uuid payout id, $2 text the bank's reference, $3 text what it said, $4 timestamptz until when
--- its own authorisers may speak, null where it needs none
+-- $1 uuid payout id, $2 text the bank's reference, $3 text what it said, $4 interval how long
+-- its own authorisers may take, null where it needs none
 UPDATE payouts
    SET state = 'AWAITING_BANK', payment_reference = $2::text, reason = $3::text,
-       authorised_until = $4::timestamptz, changed = clock_timestamp()
+       authorised_until = clock_timestamp() + $4::interval, changed = clock_timestamp()
  WHERE payout_id = $1::uuid AND state = 'SUBMITTING' AND debit_row IS NULL
 RETURNING *
 

@@ -221,7 +221,8 @@ class TestDocumentation:
             stops = (
                 path.startswith(("/v1/batches/", "/v1/payouts/", "/v1/bank/actions/"))
                 or path.endswith("/resolutions")
-                or path.startswith(("/v1/bank/aliases", "/v1/bank/expected-payments"))
+                or "/aliases" in path
+                or "/expected-payments" in path
             ) and method in ("POST", "DELETE")
             assert ("202" in operation["responses"]) == (method != "GET" and not stops)
             for status, answer in operation["responses"].items():
