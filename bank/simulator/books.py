@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -23,10 +23,15 @@ from bank.simulator.assumptions import Assumptions
 #: What a bank has that nobody has told anything yet.
 ACCOUNT_ID: Final = "172878438321553632224"
 PROFILE_ID: Final = "10163189587443"
-SCOPES: Final = (
-    *("accounts", "balances", "transactions", "transfers", "beneficiarypayments"),
-    *("documents.statements", "documents.taxcertificates"),
-)
+Scope = Literal[
+    "accounts",
+    "balances",
+    "transactions",
+    "transfers",
+    "beneficiarypayments",
+    "documents.statements",
+    "documents.taxcertificates",
+]
 
 _SCHEMA: Final = Path(__file__).with_suffix(".sql")
 _TABLES: Final = ("payments", "beneficiaries", "rows", "accounts", "kept")
@@ -134,7 +139,7 @@ class Books:
     @property
     def scopes(self) -> list[str]:
         """What a token is good for."""
-        return list(json.loads(self._kept(_SCOPES, json.dumps(SCOPES))))
+        return list(json.loads(self._kept(_SCOPES, json.dumps(get_args(Scope)))))
 
     def grant(self, scopes: list[str]) -> None:
         self._keep(_SCOPES, json.dumps(scopes))

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from bank.simulator import wire
 from bank.simulator.assumptions import Assumptions
-from bank.simulator.books import PROFILE_ID, SCOPES, NewAccount, NoSuch, NotDone
+from bank.simulator.books import PROFILE_ID, NewAccount, NoSuch, NotDone, Scope
 from bank.simulator.faults import Fault
 from bank.simulator.guard import Bank
 from bank.simulator.payments import NewBeneficiary
@@ -87,7 +87,7 @@ class _Decision(_Asked):
 
 
 class _Scopes(_Asked):
-    scopes: list[Literal[SCOPES]]
+    scopes: list[Scope]
 
 
 def routes(bank: Bank) -> list[Route]:

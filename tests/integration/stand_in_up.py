@@ -13,6 +13,7 @@ from cli.env import KEYS
 from cli.home import Home, path_for_children
 from cli.provision import Provisioning
 from cli.servers.kept import write_json
+from cli.simulated_bank import SimulatedBank
 from cli.supervision.child import Plan
 from topology.settings import Settings
 from topology.vitals import LISTEN
@@ -21,7 +22,7 @@ STAGES = {"gateway": 1, "relay": 2, "consumer": 3}
 
 
 def stand_ins(
-    here: Home, settings: Settings, ways: Access, listening: int, bank: object
+    here: Home, settings: Settings, ways: Access, listening: int, bank: SimulatedBank | None = None
 ) -> list[Plan]:
     del settings, ways, bank
     journal = here.folder / "journal"
