@@ -182,7 +182,7 @@ class _Statement:
         detail = f"it may be a row that was known before: {self._told(remade.line)}"
         if of is not None:
             detail += f"; before: {self._told(of.line)}"
-        await self._raise("HELD", str(row_id), detail, row_id, of and of.row_id)
+        await self._raise("HELD", str(row_id), detail, row_id, None if of is None else of.row_id)
 
     async def _open(self) -> None:
         """The balance before the first row of all."""

@@ -45,7 +45,7 @@ async def deposits(town: Branch) -> None:
 async def assert_all_are_booked_once(town: Branch) -> None:
     await town.booked(5, within_s=60)
     assert await town.balance("alice-01") == Decimal(30)
-    assert (await town.suspense(), await town.charges()) == (50, -2)
+    assert (await town.suspense(), await town.charges()) == (Decimal(50), Decimal(-2))
     await town.assert_ties()
 
 
@@ -89,7 +89,7 @@ async def test_killed_on_the_way_of_an_allocation(
             return bool((await town.running.get(path))["status"] == "DONE")
 
         await eventually(done, 60)
-    assert (await town.balance("alice-01"), await town.suspense()) == (80, 0)
+    assert (await town.balance("alice-01"), await town.suspense()) == (Decimal(80), Decimal(0))
     await town.assert_ties()
 
 
