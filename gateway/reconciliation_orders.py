@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import uuid_utils.compat
@@ -20,6 +20,8 @@ from gateway.times import InvalidTime, parse_time
 from producers.bulk.ids import BATCH_ID
 
 _LONGEST_ACCOUNT: Final = 40
+#: Earlier than any books, and years away from what no database can keep.
+_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _KINDS: Final = tuple(kind.value for kind in Kind)
 _MADE_BY: Final = tuple(word.value.lower() for word in MadeBy)
 _MOMENT: Final[dict[str, Any]] = {"type": "string", "format": "date-time"}
@@ -135,7 +137,9 @@ def _moment(query: Query, name: str) -> datetime:
 
 def _require_past(order: Order, now: datetime) -> None:
     refusal: Refusal | None = None
-    if order.period_from >= order.period_to:
+    if order.period_from < _EARLIEST:
+        refusal = invalid_parameter("periodFrom", f"must not be before {_EARLIEST:%Y-%m-%d}")
+    elif order.period_from >= order.period_to:
         refusal = invalid_parameter("periodTo", "must be later than periodFrom")
     elif order.period_to > now:
         refusal = invalid_parameter("periodTo", "must have passed: the period is not over yet")

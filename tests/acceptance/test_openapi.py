@@ -68,6 +68,8 @@ async def known(system: System, servers: Servers) -> AsyncIterator[Known]:
         batch = (
             await http.post("/v1/batches", content=b"x", headers={"Content-Type": "text/csv"})
         ).json()
+        period = {"periodFrom": "2026-03-24T00:00:00Z", "periodTo": "2026-03-25T00:00:00Z"}
+        reconciled = await http.post("/v1/reconciliations", json={"kind": "BANK", **period})
         yield Known(
             system.url,
             headers,
@@ -78,6 +80,7 @@ async def known(system: System, servers: Servers) -> AsyncIterator[Known]:
                 "reservationId": reservation["reservationId"],
                 "deadLetterId": letter,
                 "batchId": batch["batchId"],
+                "reconciliationId": reconciled.json()["reconciliationId"],
             },
         )
 

@@ -329,6 +329,7 @@ async def test_what_is_refused(compared: Comparisons) -> None:
         ({**earlier, "periodTo": (now + timedelta(hours=1)).isoformat()}, "periodTo"),
         ({**earlier, "periodTo": LONG_AGO.isoformat()}, "periodTo"),
         ({"periodTo": now.isoformat()}, "periodFrom"),
+        ({**earlier, "periodFrom": "0001-01-01T00:00:00+14:00"}, "periodFrom"),
         ({**earlier, "reconciliationId": "a b"}, "reconciliationId"),
         ({**earlier, "accountId": "1"}, "accountId"),
         ({**earlier, "kind": "OTHER"}, "kind"),
