@@ -31,6 +31,14 @@ _TRY_AGAIN: Final = timedelta(seconds=5)
 _RENEW_EVERY_S: Final = 3.0
 _GIVE_BACK_S: Final = 1.0
 
+#: What says nothing about the comparison itself; a statement that takes too long is not among it.
+_AWAY: Final = (
+    *UNREACHABLE,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+)
+
 _json: Final = msgspec.json.Encoder()
 _log = structlog.get_logger(__name__)
 
@@ -77,7 +85,7 @@ class Job:
             raise
         except DATABASE_ERRORS as error:
             _log.warning("reconciliation.interrupted", error=repr(error))
-            passing = isinstance(error, UNREACHABLE)
+            passing = isinstance(error, _AWAY)
             await self._postpone(request, "the database was lost", failed=not passing)
         except asyncio.CancelledError:
             with suppress(*DATABASE_ERRORS):

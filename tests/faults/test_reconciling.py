@@ -65,7 +65,7 @@ async def asked(compared: Comparisons, lines: int = LINES) -> str:
     await compared.running.wallet("bob-0001")
     rows = [(f"lost-{n:08}", "alice-01", "bob-0001", "1.00", "", "DONE") for n in range(lines)]
     taken = await compared.send(
-        extract_of(rows), periodFrom=LONG_AGO, periodTo=(await compared.now()).isoformat()
+        extract_of(rows), periodFrom=LONG_AGO, periodTo=(await compared.complete()).isoformat()
     )
     reconciliation_id: str = taken["reconciliationId"]
     return reconciliation_id

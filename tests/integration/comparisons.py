@@ -67,6 +67,19 @@ class Comparisons:
         shown = await self.running.get(f"/v1/wallets/{wallet}/balance")
         return datetime.fromisoformat(shown["asOf"])
 
+    async def complete(self) -> datetime:
+        """The same, once nothing can be added to it any more: nobody has to wait for that."""
+        moment = await self.now()
+        (wallet, *_) = (await self.running.get("/v1/wallets", limit=1))["items"]
+
+        async def is_complete() -> bool:
+            path = f"/v1/wallets/{wallet['walletId']}/transactions"
+            until = (await self.running.get(path, limit=1))["completeUntil"]
+            return datetime.fromisoformat(until) >= moment
+
+        await eventually(is_complete)
+        return moment
+
     async def as_somebody_else(self, command: Command, actor: str = "test") -> Transfer:
         """A transfer that no key of ours asked for, and that has to be posted."""
         async with producing(self.database, self.broker.url) as producer:
