@@ -77,7 +77,7 @@ class Stage:
 
     def title(self, text: str) -> None:
         self._step += 1
-        self.console.print(f"\n[bold]{self._step}. {text}[/]")
+        self.console.print(f"\n[bold]{self._step}. {text}[/]", soft_wrap=True)
 
     def say(self, text: str) -> None:
         self.console.print(f"     {text}", soft_wrap=True)
