@@ -58,8 +58,10 @@ from topology.command_ids import (
 from topology.envelopes import (
     decode_commands,
     decode_outcomes,
+    decode_reconciliation,
     encode_commands,
     encode_outcomes,
+    encode_reconciliation,
     encode_submission,
 )
 from topology.errors import Malformed
@@ -217,6 +219,18 @@ def test_what_cannot_be_read_is_malformed(body: bytes) -> None:
         decode_commands(body)
     with pytest.raises(Malformed):
         decode_outcomes(body)
+
+
+def test_reconciliation_messages_are_read_back() -> None:
+    body = encode_reconciliation("eclipse-1")
+    assert body.hex() == "9201a965636c697073652d31"
+    assert decode_reconciliation(body) == "eclipse-1"
+
+
+@pytest.mark.parametrize("body", [b"", b"nonsense", bytes.fromhex("9202a161"), b"\x92\x01\xa0"])
+def test_a_reconciliation_that_cannot_be_read_is_malformed(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        decode_reconciliation(body)
 
 
 def test_the_chain_is_what_it_always_was() -> None:
