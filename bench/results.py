@@ -225,8 +225,8 @@ class Results(msgspec.Struct):
 
     @property
     def _measurements(self) -> list[Load | Arrivals | FileRun | FileBeside | ComparisonRun]:
-        files = [*self.files, *self.besides, *self.comparisons]
-        return [*self.loads, *self.arrivals, *files]
+        files: list[FileRun | FileBeside] = [*self.files, *self.besides]
+        return [*self.loads, *self.arrivals, *files, *self.comparisons]
 
     def write(self, path: Path) -> None:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -236,8 +237,7 @@ async def test_the_snapshot_is_one_moment_while_transfers_go_on(
         paying = [asyncio.create_task(pay(who)) for who in range(8)]
         try:
             for round_ in range(5):
-                started_with = len(rows)
-                await eventually(lambda n=started_with: _more(rows, n + 40))
+                await eventually(partial(_more, rows, len(rows) + 40))
                 known = list(rows)
                 stop = await owner.fetchval(
                     "SELECT max(created) + interval '1 microsecond' FROM transfers"

@@ -276,7 +276,7 @@ async def test_an_extract_that_cannot_be_used(
 async def test_the_same_request_is_the_same_reconciliation(compared: Comparisons) -> None:
     await three_payments(compared)
     until = (await compared.now()).isoformat()
-    same = {
+    same: dict[str, Any] = {
         "reconciliationId": "same",
         "periodFrom": LONG_AGO.isoformat(),
         "periodTo": until,
@@ -298,7 +298,11 @@ async def test_an_upload_that_was_cut_is_sent_again(
 ) -> None:
     await three_payments(compared)
     until = (await compared.now()).isoformat()
-    same = {"reconciliationId": "cut", "periodFrom": LONG_AGO.isoformat(), "periodTo": until}
+    same: dict[str, Any] = {
+        "reconciliationId": "cut",
+        "periodFrom": LONG_AGO.isoformat(),
+        "periodTo": until,
+    }
 
     async def half() -> AsyncIterator[bytes]:
         yield extract_of(ALL)[:60]
@@ -324,8 +328,8 @@ async def test_an_upload_that_was_cut_is_sent_again(
 async def test_what_is_refused(compared: Comparisons) -> None:
     await compared.running.wallet("alice-01")
     now = await compared.now()
-    earlier = {"periodFrom": LONG_AGO.isoformat(), "periodTo": now.isoformat()}
-    for query, parameter in (
+    earlier: dict[str, Any] = {"periodFrom": LONG_AGO.isoformat(), "periodTo": now.isoformat()}
+    refused_for: list[tuple[dict[str, Any], str]] = [
         ({**earlier, "periodTo": (now + timedelta(hours=1)).isoformat()}, "periodTo"),
         ({**earlier, "periodTo": LONG_AGO.isoformat()}, "periodTo"),
         ({"periodTo": now.isoformat()}, "periodFrom"),
@@ -333,7 +337,8 @@ async def test_what_is_refused(compared: Comparisons) -> None:
         ({**earlier, "reconciliationId": "a b"}, "reconciliationId"),
         ({**earlier, "accountId": "1"}, "accountId"),
         ({**earlier, "kind": "OTHER"}, "kind"),
-    ):
+    ]
+    for query, parameter in refused_for:
         refused = await compared.send(extract_of(ALL), 422, **query)
         assert refused["errors"][0]["parameter"] == parameter, refused
     await compared.send(b"x", 415, media="text/html", **earlier)
