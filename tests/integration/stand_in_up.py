@@ -22,9 +22,13 @@ STAGES = {"gateway": 1, "relay": 2, "consumer": 3}
 
 
 def stand_ins(
-    here: Home, settings: Settings, ways: Access, listening: int, bank: SimulatedBank | None = None
+    here: Home,
+    settings: Settings,
+    ways: Access,
+    listening: int,
+    simulated: SimulatedBank | None = None,
 ) -> list[Plan]:
-    del settings, ways, bank
+    del settings, ways, simulated
     journal = here.folder / "journal"
     shared = {**os.environ, **path_for_children(os.environ)}
     return [
