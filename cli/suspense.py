@@ -32,7 +32,7 @@ def list_suspense(as_json: bool) -> None:
     """What lies there, the oldest first, with suggestions."""
     with calling("bank") as system:
         items = list(system.pages(_SUSPENSE))
-    if not items:
+    if not items and not as_json:
         click.echo("nothing lies in suspense")
     for item in items:
         click.echo(json.dumps(item) if as_json else _told(item))
