@@ -136,6 +136,9 @@ class Deposits:
         return self._backend.services.books
 
     def operations(self) -> list[Operation]:
+        return [*self._reads(), *self._looks(), *self._files()]
+
+    def _reads(self) -> list[Operation]:
         return [
             Operation(
                 method="GET",
@@ -156,6 +159,10 @@ class Deposits:
                 success={OK: Success("A page of them", BankRowPage)},
                 query=(_ACCOUNT, LIMIT, CURSOR),
             ),
+        ]
+
+    def _looks(self) -> list[Operation]:
+        return [
             Operation(
                 method="POST",
                 path=_FETCHES,
@@ -179,6 +186,10 @@ class Deposits:
                 success={OK: Success("The look", FetchSchema)},
                 problems=(GatewayCode.BANK_NOT_FOUND,),
             ),
+        ]
+
+    def _files(self) -> list[Operation]:
+        return [
             Operation(
                 method="POST",
                 path=_STATEMENTS,
