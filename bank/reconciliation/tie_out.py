@@ -122,7 +122,9 @@ class _Account:
             SQL.rows, account_id, self._days.stop, self._days.first
         )
         last = await self._connection.fetchrow(SQL.last_row, account_id, self._days.stop)
-        shown = opening + rows["minor"] if last is None else last["running_minor"]
+        shown = opening + rows["minor"]
+        if last is not None:
+            shown = last["running_minor"] + last["behind_minor"]
         await self._add_pairs()
         await self._check_balance(shown, opening + rows["minor"], last)
         (books,) = await self._connection.fetch(SQL.control, control, self._moment)

@@ -44,14 +44,26 @@ SELECT count(*) AS rows,
  WHERE account_id = $1::text AND vanished IS NULL AND posting_date < $2::date
 
 -- name: last_row
--- The last row that says a balance.
+-- The last row that says a balance, and what rows behind it add up to that say none.
 -- $1 text account id, $2 date first day that is not counted
-SELECT row_id, posting_date, posted_order, running_minor
-  FROM bank_rows
- WHERE account_id = $1::text AND vanished IS NULL AND posting_date < $2::date
-   AND running_minor IS NOT NULL
- ORDER BY posting_date DESC, posted_order DESC, row_id DESC
- LIMIT 1
+WITH counted AS (
+    SELECT row_id, posting_date, posted_order, running_minor,
+           CASE WHEN credit THEN amount_minor ELSE -amount_minor END AS minor
+      FROM bank_rows
+     WHERE account_id = $1::text AND vanished IS NULL AND posting_date < $2::date
+), last AS (
+    SELECT * FROM counted
+     WHERE running_minor IS NOT NULL
+     ORDER BY posting_date DESC, posted_order DESC, row_id DESC
+     LIMIT 1
+)
+SELECT l.row_id, l.posting_date, l.posted_order, l.running_minor,
+       coalesce((SELECT sum(c.minor) FROM counted c
+                  WHERE c.running_minor IS NULL
+                    AND (c.posting_date, coalesce(c.posted_order, 9223372036854775807), c.row_id)
+                      > (l.posting_date, coalesce(l.posted_order, 9223372036854775807), l.row_id)),
+                0)::bigint AS behind_minor
+  FROM last l
 
 -- name: charges
 -- What the bank booked by itself in the period.

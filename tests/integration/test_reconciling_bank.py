@@ -287,3 +287,22 @@ async def test_an_account_that_nobody_follows_is_no_agreement(town: Branch) -> N
         ended = await compared.ended(asked["reconciliationId"])
     assert (ended["status"], ended["agrees"]) == ("FAILED", None)
     assert "4711 was not followed" in ended["reason"]
+
+
+@pytest.mark.parametrize("silent", ["'BANK_CHARGE'", "'BANK_CHARGE', 'NOTHING_FOUND', 'EXACT'"])
+async def test_rows_that_say_no_balance_are_added_to_what_is_said(
+    town: Branch, silent: str
+) -> None:
+    """As those of statement files that have none."""
+    await three_rows(town)
+    async with town.bank():
+        await town.booked(3)
+        moment = await comparisons_of(town).now()
+        await town.fetch()
+        await town.owner.execute(
+            f"UPDATE bank_rows SET running_minor = NULL WHERE purpose IN ({silent})"  # noqa: S608
+        )
+        report = await reconciled(town, moment)
+    (account,) = report["accounts"]
+    assert amounts(account)[0] == "148.50"
+    assert (report["agrees"], account["lastRow"] is None) == (True, "EXACT" in silent)
