@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bank.investec.records import SAST
-from gateway import reconciliation_documents as schemas
 from ledger.commands import ReverseTransfer
 from ledger.kept import KEEPER
 from tests.integration.banks import Branch, branch
-from tests.integration.comparisons import Comparisons, reconciling
+from tests.integration.comparisons import reconciling
 from tests.integration.ledger_driver import transfer
+from tests.integration.tie_outs import amounts, comparisons_of, reconciled, three_rows
 from tests.polling import eventually
 from tests.servers import Servers
-
-LONG_AGO = "2020-01-01T00:00:00+02:00"
 
 
 @pytest.fixture
@@ -29,45 +24,6 @@ async def town(servers: Servers, template: str, tmp_path: Path) -> AsyncIterator
         reconciling(ready.database, ready.broker.url),
     ):
         yield ready
-
-
-def comparisons_of(town: Branch) -> Comparisons:
-    return Comparisons(town.running, town.database, town.broker)
-
-
-async def reconciled(town: Branch, until: datetime | None = None, **more: Any) -> dict[str, Any]:
-    """The report of a tie-out until now; its document, list of differences and text are as they
-    are described."""
-    compared = comparisons_of(town)
-    moment = until or await compared.now()
-    asked = await compared.ask(
-        kind="BANK", periodFrom=LONG_AGO, periodTo=moment.isoformat(), **more
-    )
-    schemas.ReconciliationSchema.model_validate(asked)
-    ended = await compared.ended(asked["reconciliationId"])
-    assert ended["status"] == "DONE", ended
-    report = await compared.report(asked["reconciliationId"])
-    schemas.ReportSchema.model_validate(report)
-    page = await town.running.get(
-        f"/v1/reconciliations/{asked['reconciliationId']}/differences", limit=1000
-    )
-    schemas.DifferencePage.model_validate(page)
-    assert ended["differences"] == len(page["items"])
-    text = await compared.text(asked["reconciliationId"])
-    assert all(each["whatToDo"] in text for each in page["items"])
-    return {**report, "found": page["items"], "text": text}
-
-
-def amounts(document: dict[str, Any]) -> list[str]:
-    return [term["amount"] for term in document["terms"]]
-
-
-async def three_rows(town: Branch) -> list[int]:
-    await town.running.wallet("alice-01")
-    first = await town.play.credit(100_00, await town.reference("alice-01"))
-    second = await town.play.credit(50_00, "who knows")
-    third = await town.play.credit(1_50, "MONTHLY FEE", type="DEBIT")
-    return [*first, *second, *third]
 
 
 async def test_the_books_agree_with_the_bank(town: Branch) -> None:
@@ -217,76 +173,6 @@ async def test_rows_that_were_tampered_with_are_found(town: Branch) -> None:
         report = await reconciled(town, moment)
     assert {each["kind"] for each in report["found"]} == {"AMOUNT", "WALLET", "BALANCE"}
     assert report["agrees"] is False
-
-
-async def test_a_period_waits_for_its_statement(town: Branch) -> None:
-    await three_rows(town)
-    async with town.bank():
-        await town.booked(3)
-    compared = comparisons_of(town)
-    until = await compared.now()
-    asked = await compared.ask(
-        kind="BANK",
-        reconciliationId="waits",
-        periodFrom=LONG_AGO,
-        periodTo=until.isoformat(),
-        accountId=town.play.account_id,
-    )
-    assert asked["accountId"] == town.play.account_id
-
-    async def waits() -> bool:
-        found = await compared.status("waits")
-        return found["status"] == "QUEUED" and "has to be fetched" in (found["reason"] or "")
-
-    await eventually(waits)
-    assert await compared.differences("waits") == []
-    async with town.bank():
-        # It asks for the statement itself: nobody has to wait for the next poll.
-        assert (await compared.ended("waits"))["agrees"]
-    fetches = await town.owner.fetch(
-        "SELECT requested_by FROM bank_fetches WHERE requested_by = 'reconciliation'"
-    )
-    assert len(fetches) == 1
-
-
-async def test_the_day_before_is_compared_once_a_day(town: Branch) -> None:
-    await three_rows(town)
-    database, url = town.database, town.broker.url
-    async with town.bank():
-        await town.booked(3)
-        async with (
-            reconciling(database, url, reconcile_daily_at="00:00"),
-            reconciling(database, url, reconcile_daily_at="00:00"),
-        ):
-            yesterday = datetime.now(SAST).date() - timedelta(days=1)
-            compared = comparisons_of(town)
-
-            async def is_there() -> bool:
-                listed = await town.running.get("/v1/reconciliations")
-                return bool(listed["items"])
-
-            await eventually(is_there)
-            ended = await compared.ended(f"bank-{yesterday}")
-    assert (ended["agrees"], ended["kind"]) == (True, "BANK")
-    assert ended["periodTo"] == f"{yesterday}T22:00:00.000000Z"
-    listed = await town.running.get("/v1/reconciliations")
-    assert len(listed["items"]) == 1
-
-
-async def test_an_account_that_nobody_follows_is_no_agreement(town: Branch) -> None:
-    await three_rows(town)
-    async with town.bank():
-        await town.booked(3)
-        compared = comparisons_of(town)
-        asked = await compared.ask(
-            kind="BANK",
-            periodFrom=LONG_AGO,
-            periodTo=(await compared.now()).isoformat(),
-            accountId="4711",
-        )
-        ended = await compared.ended(asked["reconciliationId"])
-    assert (ended["status"], ended["agrees"]) == ("FAILED", None)
-    assert "4711 was not followed" in ended["reason"]
 
 
 @pytest.mark.parametrize("silent", ["'BANK_CHARGE'", "'BANK_CHARGE', 'NOTHING_FOUND', 'EXACT'"])

@@ -6,49 +6,20 @@ import gzip
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
-from bank.sql import RECONCILIATIONS as SQL
-from ledger.database import banker_pool
 from tests.databases import Database
 from tests.integration.comparisons import Comparisons, comparisons, extract_of, reconciling
+from tests.integration.extracts import ALL, FUNDS, LONG_AGO, line, three_payments
 from tests.integration.ledger_driver import transfer
 from tests.integration.processes import Broker
-
-LONG_AGO = datetime.fromisoformat("2020-01-01T00:00:00+02:00")
 
 
 @pytest.fixture
 async def compared(database: Database, broker: Broker) -> AsyncIterator[Comparisons]:
     async with comparisons(database, broker) as found, reconciling(database, broker.url):
         yield found
-
-
-async def three_payments(compared: Comparisons) -> dict[str, Any]:
-    running = compared.running
-    await running.wallet("alice-01", "100")
-    await running.wallet("bob-0001")
-    posted = {}
-    for number, amount in enumerate(("10.00", "20.00", "30.00"), 1):
-        key = f"order-{number:04}"
-        posted[key] = await running.paid("alice-01", "bob-0001", amount, key)
-    return posted
-
-
-def line(key: str, amount: str, status: str = "SUCCESSFUL", **more: str) -> tuple[str, ...]:
-    sides = (more.get("source", "alice-01"), more.get("target", "bob-0001"))
-    return (key, *sides, amount, more.get("time", ""), status)
-
-
-FUNDS = line("fund alice-01", "100.00", source="system-zar", target="alice-01")
-ALL = (
-    FUNDS,
-    line("order-0001", "10.00"),
-    line("order-0002", "20.0"),
-    line("order-0003", "30"),
-)
 
 
 async def test_both_sides_agree(compared: Comparisons) -> None:
@@ -243,113 +214,3 @@ async def test_ndjson_and_wallets_by_id(compared: Comparisons) -> None:
         ("UNREADABLE", "order-0002"),
         *(("MISSING_THERE", key) for key in ("fund alice-01", "order-0002", "order-0003")),
     }
-
-
-@pytest.mark.parametrize(
-    ("extract", "query", "why"),
-    [
-        (b"", {}, "no header"),
-        (b"amount,status\n", {}, "externalUniqueId"),
-        (b"foo\n", {}, "'foo'"),
-        (b"\xff\xfef\x00", {}, "UTF-16"),
-        (b"not gzip", {"encoding": "gzip"}, "not gzip"),
-        (gzip.compress(b"amount" * 100, mtime=0)[:-9], {"encoding": "gzip"}, "cut short"),
-    ],
-)
-async def test_an_extract_that_cannot_be_used(
-    compared: Comparisons, extract: bytes, query: dict[str, Any], why: str
-) -> None:
-    await compared.running.wallet("alice-01")
-    taken = await compared.send(
-        extract,
-        periodFrom=LONG_AGO.isoformat(),
-        periodTo=(await compared.now()).isoformat(),
-        **query,
-    )
-    ended = await compared.ended(taken["reconciliationId"])
-    assert ended["status"] == "FAILED"
-    assert why in ended["reason"]
-    answer = await compared.http.get(f"/v1/reconciliations/{taken['reconciliationId']}/report")
-    assert (answer.status_code, answer.json()["code"]) == (409, "reconciliation-conflict")
-
-
-async def test_the_same_request_is_the_same_reconciliation(compared: Comparisons) -> None:
-    await three_payments(compared)
-    until = (await compared.now()).isoformat()
-    same: dict[str, Any] = {
-        "reconciliationId": "same",
-        "periodFrom": LONG_AGO.isoformat(),
-        "periodTo": until,
-    }
-    await compared.send(extract_of(ALL), **same)
-    first = await compared.ended("same")
-    again = await compared.send(extract_of(ALL), **same)
-    assert again == first
-    other = await compared.send(extract_of(ALL[:2]), 409, **same)
-    assert other["code"] == "reconciliation-conflict"
-    other = await compared.send(extract_of(ALL), 409, **{**same, "madeBy": "anybody"})
-    assert other["code"] == "reconciliation-conflict"
-    listed = await compared.running.get("/v1/reconciliations")
-    assert [each["reconciliationId"] for each in listed["items"]] == ["same"]
-
-
-async def test_an_upload_that_was_cut_is_sent_again(
-    compared: Comparisons, database: Database
-) -> None:
-    await three_payments(compared)
-    until = (await compared.now()).isoformat()
-    same: dict[str, Any] = {
-        "reconciliationId": "cut",
-        "periodFrom": LONG_AGO.isoformat(),
-        "periodTo": until,
-    }
-
-    async def half() -> AsyncIterator[bytes]:
-        yield extract_of(ALL)[:60]
-        raise ConnectionResetError
-
-    with pytest.raises(ConnectionResetError):
-        await compared.send(half(), **same)
-    assert (await compared.status("cut"))["status"] == "RECEIVING"
-    # What a piece of the first one may have left behind is no part of the second.
-    pool = await banker_pool(database.banker, size=1)
-    try:
-        upload = await pool.fetchval(SQL.begin_upload, "cut")
-        assert await pool.fetchval(SQL.append, "cut", upload, 0, b"nonsense\n", 10**9) == 0
-        assert await pool.fetchval(SQL.append, "cut", upload, 0, b"again", 10**9) is None
-        assert await pool.fetchval(SQL.append, "cut", upload, 9, b"no room", 10) is None
-        await compared.send(extract_of(ALL), **same)
-        assert await pool.fetchval(SQL.append, "cut", upload, 9, b"too late", 10**9) is None
-    finally:
-        pool.terminate()
-    assert (await compared.ended("cut"))["agrees"]
-
-
-async def test_what_is_refused(compared: Comparisons) -> None:
-    await compared.running.wallet("alice-01")
-    now = await compared.now()
-    earlier: dict[str, Any] = {"periodFrom": LONG_AGO.isoformat(), "periodTo": now.isoformat()}
-    refused_for: list[tuple[dict[str, Any], str]] = [
-        ({**earlier, "periodTo": (now + timedelta(hours=1)).isoformat()}, "periodTo"),
-        ({**earlier, "periodTo": LONG_AGO.isoformat()}, "periodTo"),
-        ({"periodTo": now.isoformat()}, "periodFrom"),
-        ({**earlier, "periodFrom": "0001-01-01T00:00:00+14:00"}, "periodFrom"),
-        ({**earlier, "reconciliationId": "a b"}, "reconciliationId"),
-        ({**earlier, "accountId": "1"}, "accountId"),
-        ({**earlier, "kind": "OTHER"}, "kind"),
-    ]
-    for query, parameter in refused_for:
-        refused = await compared.send(extract_of(ALL), 422, **query)
-        assert refused["errors"][0]["parameter"] == parameter, refused
-    await compared.send(b"x", 415, media="text/html", **earlier)
-    await compared.ask(422, kind="ECLIPSE", **earlier)
-    await compared.ask(422, kind="BANK", periodFrom=LONG_AGO.isoformat())
-    for scope, status in (("reader", 403), ("eclipse", 403), ("approver", 403)):
-        answer = await compared.http.post(
-            "/v1/reconciliations",
-            json={"kind": "BANK", **earlier},
-            headers=compared.running.key(scope),
-        )
-        assert answer.status_code == status
-    answer = await compared.http.get("/v1/reconciliations/nothing")
-    assert (answer.status_code, answer.json()["code"]) == (404, "reconciliation-not-found")

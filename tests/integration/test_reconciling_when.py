@@ -1,0 +1,95 @@
+"""When the bank is reconciled: once the statement is there, once a day, and never for nobody."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bank.investec.records import SAST
+from tests.integration.banks import Branch, branch
+from tests.integration.comparisons import reconciling
+from tests.integration.tie_outs import LONG_AGO, comparisons_of, three_rows
+from tests.polling import eventually
+from tests.servers import Servers
+
+
+@pytest.fixture
+async def town(servers: Servers, template: str, tmp_path: Path) -> AsyncIterator[Branch]:
+    async with (
+        branch(servers, template, tmp_path) as ready,
+        reconciling(ready.database, ready.broker.url),
+    ):
+        yield ready
+
+
+async def test_a_period_waits_for_its_statement(town: Branch) -> None:
+    await three_rows(town)
+    async with town.bank():
+        await town.booked(3)
+    compared = comparisons_of(town)
+    until = await compared.now()
+    asked = await compared.ask(
+        kind="BANK",
+        reconciliationId="waits",
+        periodFrom=LONG_AGO,
+        periodTo=until.isoformat(),
+        accountId=town.play.account_id,
+    )
+    assert asked["accountId"] == town.play.account_id
+
+    async def waits() -> bool:
+        found = await compared.status("waits")
+        return found["status"] == "QUEUED" and "has to be fetched" in (found["reason"] or "")
+
+    await eventually(waits)
+    assert await compared.differences("waits") == []
+    async with town.bank():
+        # It asks for the statement itself: nobody has to wait for the next poll.
+        assert (await compared.ended("waits"))["agrees"]
+    fetches = await town.owner.fetch(
+        "SELECT requested_by FROM bank_fetches WHERE requested_by = 'reconciliation'"
+    )
+    assert len(fetches) == 1
+
+
+async def test_the_day_before_is_compared_once_a_day(town: Branch) -> None:
+    await three_rows(town)
+    database, url = town.database, town.broker.url
+    async with town.bank():
+        await town.booked(3)
+        async with (
+            reconciling(database, url, reconcile_daily_at="00:00"),
+            reconciling(database, url, reconcile_daily_at="00:00"),
+        ):
+            yesterday = datetime.now(SAST).date() - timedelta(days=1)
+            compared = comparisons_of(town)
+
+            async def is_there() -> bool:
+                listed = await town.running.get("/v1/reconciliations")
+                return bool(listed["items"])
+
+            await eventually(is_there)
+            ended = await compared.ended(f"bank-{yesterday}")
+    assert (ended["agrees"], ended["kind"]) == (True, "BANK")
+    assert ended["periodTo"] == f"{yesterday}T22:00:00.000000Z"
+    listed = await town.running.get("/v1/reconciliations")
+    assert len(listed["items"]) == 1
+
+
+async def test_an_account_that_nobody_follows_is_no_agreement(town: Branch) -> None:
+    await three_rows(town)
+    async with town.bank():
+        await town.booked(3)
+        compared = comparisons_of(town)
+        asked = await compared.ask(
+            kind="BANK",
+            periodFrom=LONG_AGO,
+            periodTo=(await compared.now()).isoformat(),
+            accountId="4711",
+        )
+        ended = await compared.ended(asked["reconciliationId"])
+    assert (ended["status"], ended["agrees"]) == ("FAILED", None)
+    assert "4711 was not followed" in ended["reason"]
