@@ -15,6 +15,7 @@ from tests.databases import Database
 from tests.integration.comparisons import Comparisons, comparisons, extract_of, reconciling
 from tests.integration.extracts import ALL, LONG_AGO, three_payments
 from tests.integration.processes import Broker
+from tests.polling import eventually
 
 
 @pytest.fixture
@@ -82,16 +83,21 @@ async def test_an_upload_that_was_cut_is_sent_again(
         "periodTo": until,
     }
 
+    pool = await banker_pool(database.banker, size=1)
+
+    async def is_uploading() -> bool:
+        return bool(await pool.fetchval("SELECT max(attempt) FROM reconciliations"))
+
     async def half() -> AsyncIterator[bytes]:
         yield extract_of(ALL)[:60]
+        await eventually(is_uploading)
         raise ConnectionResetError
 
-    with pytest.raises(ConnectionResetError):
-        await compared.send(half(), **same)
-    assert (await compared.status("cut"))["status"] == "RECEIVING"
-    # What a piece of the first one may have left behind is no part of the second.
-    pool = await banker_pool(database.banker, size=1)
     try:
+        with pytest.raises(ConnectionResetError):
+            await compared.send(half(), **same)
+        assert (await compared.status("cut"))["status"] == "RECEIVING"
+        # What a piece of the first one may have left behind is no part of the second.
         upload = await pool.fetchval(SQL.begin_upload, "cut")
         assert await pool.fetchval(SQL.append, "cut", upload, 0, b"nonsense\n", 10**9) == 0
         assert await pool.fetchval(SQL.append, "cut", upload, 0, b"again", 10**9) is None
