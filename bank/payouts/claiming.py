@@ -41,7 +41,7 @@ class PayoutRows:
             case Belongs(part=Part.MADE):
                 return await _made(connection, row, found)
             case Belongs(part=Part.MADE_AGAIN, payout=payout):
-                # Under a key of its own: that of the payout was used by what was taken back.
+                # Under a key of its own: that of the payout was used for the row that vanished.
                 return Claim(payout.order.wallet_id, "PAYOUT", payout.my_reference)
             case Belongs():
                 return await _came_back(connection, row, found)

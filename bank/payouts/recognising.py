@@ -38,7 +38,7 @@ class Part(Enum):
 
     MADE = "MADE"
     MADE_AGAIN = "MADE_AGAIN"
-    """The row that it had has vanished, and its booking was taken back."""
+    """The row that it had has vanished: two people take its booking back."""
     CAME_BACK = "CAME_BACK"
 
 
@@ -83,18 +83,18 @@ async def recognise(connection: Queries, row: Seen) -> Verdict:
     if not found:
         near = await connection.fetch(SQL.alike, row.account_id, row.amount_minor, row.posting_date)
         alike = [orders.read(each) for each in near]
-    retracted = {each["payout_id"] for each in rows if each["retracted"]}
-    return judge_debit(row, found, alike, retracted)
+    vanished = {each["payout_id"] for each in rows if each["vanished"]}
+    return judge_debit(row, found, alike, vanished)
 
 
 def judge_debit(
     row: Seen,
     named: Sequence[Payout],
     alike: Sequence[Payout],
-    retracted: Collection[UUID] = (),
+    vanished: Collection[UUID] = (),
 ) -> Verdict:
     """Given the payouts that it names, those of its amount whose row is missing, and of which of
-    those that it names the booking was taken back."""
+    those that it names the row has vanished."""
     ids = tuple(payout.payout_id for payout in named)
     if len(named) > 1:
         return Doubtful("it names several payouts", ids)
@@ -102,7 +102,7 @@ def judge_debit(
         (payout,) = named
         if payout.order.amount_minor != row.amount_minor:
             return Doubtful(f"it names payout {payout.my_reference}, of another amount", ids)
-        if payout.payout_id in retracted:
+        if payout.payout_id in vanished:
             return Belongs(payout, Part.MADE_AGAIN)
         if payout.debit_row is not None:
             return Doubtful(f"payout {payout.my_reference} has its row already", ids)

@@ -42,7 +42,7 @@ SELECT * FROM payouts
 -- Whose references stand in a row's description, ours or the bank's.
 -- $1 text account, $2 text[] our references, $3 text[] words that may be the bank's
 SELECT p.*, EXISTS (SELECT FROM bank_rows r
-                     WHERE r.row_id = p.debit_row AND r.retracted IS NOT NULL) AS retracted
+                     WHERE r.row_id = p.debit_row AND r.vanished IS NOT NULL) AS vanished
   FROM payouts p
  WHERE account_id = $1::text
    AND (my_reference = ANY ($2::text[]) OR payment_reference = ANY ($3::text[]))

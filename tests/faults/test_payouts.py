@@ -234,3 +234,23 @@ async def test_what_was_not_held_in_time_is_not_held_later(here: Town, tmp_path:
         assert "deadline-exceeded" in rejected["reason"]
         await here.becomes(in_time, "AWAITING_APPROVAL")
         assert await here.balance(wallet) == ("10.00", "5.00")
+
+
+async def test_where_there_is_no_api_a_file_reaches_any_account(here: Town, tmp_path: Path) -> None:
+    await here.running.wallet("escrow-01", "10.00")
+    async with working(here, tmp_path):
+        pass
+    payout = await approved(here, "escrow-01", "10.00")
+    async with process(here, tmp_path / "second.log", SOV_BANK_API_URL=""):
+        waiting = await here.becomes(payout, "AWAITING_BENEFICIARY")
+        assert "no API" in waiting["reason"]
+    made = await here.running.http.post(
+        "/v1/payouts/exports", json={"format": "PAIN.001"}, headers=here.by("anna")
+    )
+    assert made.status_code == 201, made.text
+    async with process(here, tmp_path / "third.log"):
+        debit = {"type": "DEBIT", "transactionType": "OnlineBankingPayments"}
+        await here.play.credit(10_00, payout["myReference"], **debit)
+        await here.becomes(payout, "SETTLED")
+        assert await payments(here) == []
+        await here.tie()

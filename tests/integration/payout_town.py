@@ -119,6 +119,33 @@ class Town:
             raise AssertionError(f"not {statuses}: {found}") from None
         return found
 
+    async def act(self, row_id: str, kind: str) -> None:
+        """Two people ask for an action about a row, and agree; returns when it is done."""
+        asked = {"kind": kind, "reason": "looked at the bank's pages"}
+        http = self.running.http
+        path = f"/v1/bank/rows/{row_id}/actions"
+        answer = await http.post(path, json=asked, headers=self.by("anna"))
+        assert answer.is_success, answer.text
+        path = f"/v1/bank/actions/{answer.json()['actionId']}"
+        answer = await http.post(f"{path}/approvals", json={}, headers=self.by("ben"))
+        assert answer.is_success, answer.text
+
+        async def is_done() -> bool:
+            return bool((await self.running.get(path))["status"] == "DONE")
+
+        await eventually(is_done, 30)
+
+    async def row(self, kind: str) -> str:
+        """The row of the one open exception of a kind."""
+
+        async def is_told() -> str:
+            found = await self.owner.fetch(
+                "SELECT row_id FROM sov.bank_exceptions WHERE kind = $1 AND resolved IS NULL", kind
+            )
+            return str(found[0]["row_id"]) if found else ""
+
+        return await eventually(is_told, 30)
+
     async def balance(self, wallet_id: str) -> tuple[str, str]:
         """Current and available."""
         found = await self.running.get(f"/v1/wallets/{wallet_id}/balance")

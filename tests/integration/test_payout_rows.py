@@ -69,20 +69,6 @@ async def test_a_debit_of_its_amount_without_its_reference_is_no_bank_charge(her
     await eventually(is_resolved)
 
 
-async def doubtful(here: Town) -> str:
-    """The id of the one row that may be a payout's."""
-
-    async def is_told() -> str | None:
-        found = await here.owner.fetch(
-            "SELECT row_id FROM sov.bank_exceptions WHERE kind = 'PAYOUT' AND resolved IS NULL"
-        )
-        return str(found[0]["row_id"]) if found else None
-
-    row_id = await eventually(is_told)
-    assert row_id is not None
-    return row_id
-
-
 async def test_a_row_whose_reference_was_cut_is_the_payouts_where_two_people_say_so(
     here: Town,
 ) -> None:
@@ -93,7 +79,7 @@ async def test_a_row_whose_reference_was_cut_is_the_payouts_where_two_people_say
     await here.becomes(payout, "AWAITING_BANK")
     words = f"INTERNET BANKING PAYMENT TO {payout['myReference']}"
     await here.play.credit(10_00, words, type="DEBIT")
-    row_id = await doubtful(here)
+    row_id = await here.row("PAYOUT")
     asked = {"rowId": row_id, "reason": "the time and the payee agree"}
     path = f"/v1/payouts/{payout['payoutId']}/rows"
     http = here.running.http
@@ -110,3 +96,49 @@ async def test_a_row_whose_reference_was_cut_is_the_payouts_where_two_people_say
     await here.said(payout, "approvals", "cora", "AWAITING_BANK", of="ROW")
     await here.becomes(payout, "SETTLED")
     assert await here.balance(wallet) == ("20.00", "20.00")
+
+
+async def test_a_doubtful_row_is_a_bank_charge_where_two_people_say_so(here: Town) -> None:
+    wallet = await here.running.wallet("escrow-01", "30.00")
+    await here.play.assume(authorisation_required=True)
+    payout = await here.ask("escrow-01", "10.00")
+    await here.said(payout, "approvals", "ben", "HELD")
+    await here.becomes(payout, "AWAITING_BANK")
+    await here.play.credit(10_00, "MONTHLY FEE", type="DEBIT")
+    row_id = await here.row("PAYOUT")
+    await here.act(row_id, "BOOK")
+
+    async def is_charged() -> bool:
+        found = await here.owner.fetchrow(
+            "SELECT purpose, booked FROM sov.bank_rows WHERE row_id = $1", row_id
+        )
+        return found is not None and (found["purpose"], bool(found["booked"])) == (
+            "BANK_CHARGE",
+            True,
+        )
+
+    await eventually(is_charged, 30)
+    assert (await here.get(payout))["status"] == "AWAITING_BANK"
+    assert await here.balance(wallet) == ("30.00", "20.00")
+
+
+async def test_a_payouts_row_that_vanishes_and_comes_again_is_paid_once(here: Town) -> None:
+    wallet = await here.running.wallet("escrow-01", "30.00")
+    payout = await here.ask("escrow-01", "10.00")
+    await here.said(payout, "approvals", "ben", "HELD")
+    await here.becomes(payout, "AWAITING_BANK")
+    await here.play.advance(10)
+    await here.becomes(payout, "SETTLED")
+    rows = (await here.play.state())["rows"]
+    (debit,) = [row for row in rows if payout["myReference"] in row["description"]]
+    await here.play.change(debit["rowId"], "vanish")
+    vanished = await here.row("VANISHED")
+    await here.play.credit(10_00, f"{payout['myReference']} corrected", type="DEBIT")
+    await here.act(await here.row("HELD"), "BOOK")
+    await here.act(vanished, "RETRACT")
+
+    async def has_paid_once() -> bool:
+        return await here.balance(wallet) == ("20.00", "20.00")
+
+    await eventually(has_paid_once, 30)
+    assert (await here.get(payout))["status"] == "SETTLED"
