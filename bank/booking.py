@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -62,6 +63,8 @@ class Booking:
         self._services.wake("actions")
 
     async def _book(self, row: StoredRow) -> None:
+        if row.not_before is not None and self._services.clock.now() <= row.not_before:
+            raise Unavailable("the ledger has just refused it")
         answer = await self._services.commands.ask(_command(row), actor=ACTOR, wait_s=_WAIT_S)
         if not isinstance(answer, Answered):
             raise Unavailable("the transfer is on its way, and not decided yet")
@@ -73,7 +76,7 @@ class Booking:
             case Rejection(code=code) if code in _PASSING:
                 raise Unavailable(f"the ledger refused it for now: {code}")
             case Rejection() as refusal:
-                await self._refused(row, refusal)
+                await self._refused(row, refusal, answer.outcome.decided)
             case other:
                 raise TypeError(f"a booking cannot come to {type(other).__name__}")
 
@@ -100,12 +103,12 @@ class Booking:
             for claimant in self._claimants:
                 await claimant.booked(connection, row, transfer.transfer_id)
 
-    async def _refused(self, row: StoredRow, refusal: Rejection) -> None:
+    async def _refused(self, row: StoredRow, refusal: Rejection, decided: datetime) -> None:
         detail = f"{refusal.code}: {refusal.detail}"
         if row.line.credit and row.wallet_id != row.suspense_wallet:
             # Under the same key: should the first one come after all, there is still only one.
             await self._services.pool.execute(
-                SQL.redirect, row.row_id, row.wallet_id, row.suspense_wallet, detail
+                SQL.redirect, row.row_id, row.wallet_id, row.suspense_wallet, detail, decided
             )
             self._services.wake("booking")
             return

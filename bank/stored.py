@@ -70,6 +70,8 @@ class StoredRow:
     matched_by: str | None = None
     session_id: str | None = None
     transfer_key: str | None = None
+    not_before: datetime | None = None
+    """A command that is issued by then only meets the last refusal again."""
 
     @property
     def exponent(self) -> int:
@@ -113,4 +115,5 @@ def row_of(record: Mapping[str, Any]) -> StoredRow:
         matched_by=record["matched_by"],
         session_id=record["session_id"],
         transfer_key=record["transfer_key"],
+        not_before=record["not_before"],
     )

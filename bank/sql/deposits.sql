@@ -221,7 +221,7 @@ SELECT row_id FROM bank_rows
 SELECT r.row_id, r.account_id, r.posting_date, r.posted_order, r.credit, r.amount_minor,
        r.description, r.transaction_type, r.value_date, r.transaction_date, r.running_minor,
        r.stored, r.wallet_id, r.purpose, r.matched_by, r.candidates, r.session_id, r.transfer_key,
-       a.currency, a.control_wallet, a.suspense_wallet, a.charges_wallet
+       r.not_before, a.currency, a.control_wallet, a.suspense_wallet, a.charges_wallet
   FROM bank_rows r JOIN bank_accounts a USING (account_id)
  WHERE r.row_id = $1::uuid AND r.decided IS NULL AND NOT r.held AND r.vanished IS NULL
    FOR UPDATE OF r
@@ -261,24 +261,25 @@ UPDATE bank_rows
 SELECT r.row_id, r.account_id, r.posting_date, r.posted_order, r.credit, r.amount_minor,
        r.description, r.transaction_type, r.value_date, r.transaction_date, r.running_minor,
        r.stored, r.wallet_id, r.purpose, r.matched_by, r.candidates, r.session_id, r.transfer_key,
-       a.currency, a.control_wallet, a.suspense_wallet, a.charges_wallet
+       r.not_before, a.currency, a.control_wallet, a.suspense_wallet, a.charges_wallet
   FROM bank_rows r JOIN bank_accounts a USING (account_id)
  WHERE r.decided IS NOT NULL AND r.booked IS NULL AND r.row_id > $1::uuid
-   AND (r.refused IS NULL OR r.refused < clock_timestamp() - interval '10 minutes')
+   AND (r.not_before IS NULL OR r.not_before < clock_timestamp())
  ORDER BY r.row_id LIMIT $2::integer
 
 -- name: redirect
 -- To suspense, because the ledger has refused the wallet.
--- $1 uuid row id, $2 uuid the refused wallet, $3 uuid suspense, $4 text why
+-- $1 uuid row id, $2 uuid the refused wallet, $3 uuid suspense, $4 text why, $5 timestamptz when
 UPDATE bank_rows
    SET wallet_id = $3::uuid, purpose = 'WALLET_REFUSED', candidates = ARRAY[$2::uuid],
-       problem = $4::text
+       problem = $4::text, not_before = $5::timestamptz
  WHERE row_id = $1::uuid AND wallet_id = $2::uuid AND booked IS NULL
 
 -- name: stuck
 -- Why the row's transfer is not there yet.
 -- $1 uuid row id, $2 text problem
-UPDATE bank_rows SET problem = $2::text, refused = clock_timestamp() WHERE row_id = $1::uuid AND booked IS NULL
+UPDATE bank_rows SET problem = $2::text, not_before = clock_timestamp() + interval '10 minutes'
+ WHERE row_id = $1::uuid AND booked IS NULL
 
 -- name: book
 -- The row's transfer is on the ledger, whoever asked for it.

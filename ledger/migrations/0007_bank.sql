@@ -58,7 +58,7 @@ CREATE TABLE bank_rows (
     transfer_id         uuid,
     booked              timestamptz,
     problem             text,
-    refused             timestamptz,
+    not_before          timestamptz,
     CONSTRAINT bank_rows_pkey PRIMARY KEY (row_id),
     CONSTRAINT bank_rows_account FOREIGN KEY (account_id) REFERENCES bank_accounts (account_id),
     CONSTRAINT bank_rows_transfer_key_key UNIQUE (transfer_key),
@@ -89,6 +89,9 @@ COMMENT ON COLUMN bank_rows.held IS
     'Perhaps another row under a new guise: booked by nobody before two people say that it is not.';
 COMMENT ON COLUMN bank_rows.vanished IS
     'The bank does not show it any more, since then; retracted: and its booking was taken back.';
+COMMENT ON COLUMN bank_rows.not_before IS
+    'When its transfer may be asked for again after a refusal: a command that was issued before one was'
+    ' recorded only meets it once more.';
 COMMENT ON COLUMN bank_rows.purpose IS
     'What the booking is: EXACT, INSIDE, ALIAS (found its wallet); NOTHING_FOUND, SEVERAL_WALLETS,'
     ' WALLET_REFUSED (to suspense, and why); RETURNED (suspense went back to its sender); BANK_CHARGE'
