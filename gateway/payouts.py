@@ -24,6 +24,7 @@ from gateway.problems import DATABASE_AWAY, GatewayCode, Refusal
 from gateway.reading import read_document
 from gateway.response import Answer
 from gateway.writing import require_in_time
+from ledger.kept import KEEPER
 from ledger.rejections import Code
 from producers.commands import Answered, Pending
 from topology.documents import Document
@@ -199,7 +200,8 @@ async def _hold(call: Call, services: Services, payout: Payout) -> Answer:
     try:
         told = await services.sender.ask(
             payout.reservation,
-            actor=call.key.key_id,
+            # Who asked for it is kept with the payout; its names are the bank side's own.
+            actor=KEEPER,
             wait_s=call.waiting.wait_s,
             spent_s=call.exchange.elapsed_s,
             deadline=call.deadline,

@@ -63,8 +63,7 @@ def decide(
     if closed is not None:
         return closed
     result = _apply_rule(submission.command, submission.command_id, books, source)
-    if letter_id is None:
-        result = kept.refuse(result, submission.actor, books) or result
+    result = kept.refuse(result, submission.actor, books) or result
     if isinstance(result, Rejection) and result.code in _BEFORE_HISTORY:
         return result
     for key in keys_of(submission.command) if books.refusals else ():

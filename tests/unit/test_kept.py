@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
 from ledger.commands import (
+    ChangeWallet,
     Command,
     CreateWallet,
     PlaceReservation,
@@ -17,11 +19,13 @@ from ledger.commands import (
 )
 from ledger.kept import KEEPER
 from ledger.outcomes import Result
-from ledger.records import WalletType
+from ledger.records import WalletStatus, WalletType
 from ledger.rejections import Rejection
 from tests.unit.rulebooks import NOW, RuleBooks, name_id, transfer
 
-CONTROL, SUSPENSE = "bank-control:1", "bank-suspense:1"
+CONTROL, SUSPENSE, CHARGES = "bank-control:1", "bank-suspense:1", "bank-charges:1"
+OWN = UUID(int=7)
+PAYOUT = f"payout:{OWN}"
 
 
 @pytest.fixture
@@ -29,6 +33,7 @@ def books() -> RuleBooks:
     made = RuleBooks()
     made.wallet(CONTROL, "-100", type="SYSTEM")
     made.wallet(SUSPENSE, "50")
+    made.wallet(CHARGES, type="SYSTEM")
     made.wallet("tenant", "50")
     made.wallet("other", "50")
     return made
@@ -53,6 +58,24 @@ KEPT: list[Command] = [
     PlaceReservation(name_id(SUSPENSE), Decimal(1), "mine-1", NOW + timedelta(1), "hold-key-1"),
     CreateWallet("bank-control:2", "ZAR", WalletType.SYSTEM),
     CreateWallet("bank-suspense:2", "ZAR"),
+    CreateWallet("bank-charges:2", "ZAR", WalletType.SYSTEM),
+    transfer(CHARGES, "tenant", "1"),
+    ChangeWallet(name_id(SUSPENSE), status=WalletStatus.FROZEN),
+    ChangeWallet(name_id(CONTROL), name="mine"),
+]
+TAKEN: list[Command] = [
+    *(
+        transfer("tenant", "other", "1", f"{name}:{OWN}{more}")
+        for name, more in (
+            ("payout", ""),
+            ("payout-return", ""),
+            ("bank-row", ""),
+            ("bank-action", ":1"),
+        )
+    ),
+    PostTransferGroup((transfer("tenant", "other", "1"),), f"bank-action:{OWN}"),
+    PlaceReservation(name_id("tenant"), Decimal(1), "mine-1", NOW + timedelta(1), PAYOUT),
+    PlaceReservation(name_id("tenant"), Decimal(1), PAYOUT, NOW + timedelta(1), "hold-key-1"),
 ]
 
 
@@ -62,18 +85,26 @@ def test_its_wallets_are_frozen_to_everybody_else(books: RuleBooks, command: Com
     assert word(books.decide(command, actor=KEEPER)) == "done"
 
 
+@pytest.mark.parametrize("command", TAKEN, ids=lambda command: type(command).__name__)
+def test_its_names_are_nobody_elses(books: RuleBooks, command: Command) -> None:
+    assert word(books.decide(command, apply=False)) == "invalid-request"
+    assert word(books.decide(command, actor=KEEPER)) == "done"
+
+
 def test_what_a_payout_holds_is_not_spent_or_freed_by_others(books: RuleBooks) -> None:
-    release = held(books, "payout:1")
-    spend = transfer("tenant", "other", "1", session_id="payout:1")
-    for command in (release, ReleaseSession(name_id("tenant"), "payout:1"), spend):
+    release = held(books, PAYOUT)
+    spend = transfer("tenant", "other", "1", session_id=PAYOUT)
+    for command in (release, ReleaseSession(name_id("tenant"), PAYOUT), spend):
         assert word(books.decide(command, apply=False)) == "wallet-frozen"
     assert word(books.decide(release, actor=KEEPER)) == "done"
 
 
 def test_everything_else_is_as_it_was(books: RuleBooks) -> None:
-    assert word(books.decide(held(books, "session-1"))) == "done"
-    books.wallet("bank-charges:1", type="SYSTEM")
-    assert word(books.decide(transfer("tenant", "bank-charges:1", "1"))) == "done"
+    """A caller's own sessions and keys too, though they begin alike; and charges are made good."""
+    for session in ("session-1", "payout:2026-0042"):
+        assert word(books.decide(held(books, session))) == "done"
+    assert word(books.decide(transfer("tenant", CHARGES, "1"))) == "done"
+    assert word(books.decide(transfer("tenant", "other", "1", "bank-row:march"))) == "done"
 
 
 def test_a_rule_that_refuses_comes_first(books: RuleBooks) -> None:
