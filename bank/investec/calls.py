@@ -69,6 +69,11 @@ class Answer:
         return f"{self.status} {clean(words[:_SHOWN])}".rstrip()
 
     @property
+    def has_words(self) -> bool:
+        """Whether it says anything beside its status."""
+        return bool(self.body.strip())
+
+    @property
     def refusal(self) -> Refused:
         """What an answer means that is no success."""
         return NotAdmitted(self.text) if self.status in _NOT_ADMITTED else Refused(self.text)

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from bank.investec import reading
 from bank.investec.access import Access, Patience
 from bank.investec.calls import NO_ANSWER, NOT_SENT, TOO_MANY, Answer, Calls, Pauses, Sleep, said
-from bank.investec.errors import OutcomeUnknown, Refused, Unavailable
+from bank.investec.errors import OutcomeUnknown, Unavailable
 from bank.investec.fields import Unreadable, document
 from bank.investec.records import (
     Account,
@@ -30,8 +30,11 @@ from bank.investec.records import (
 )
 
 _PRIVATE: Final = "/za/pb/v1"
-#: A payment so answered was looked at and not made. Anything else that is no success says nothing.
-_REFUSALS: Final = frozenset({400, 401, 403, 404, 405, 413, 415, 422})
+#: A payment so answered was not looked at: who asks is not known, or may not.
+_NOT_ADMITTED: Final = frozenset({401, 403})
+#: A payment so answered, and in words, was looked at and not made. Nothing else is a refusal: least
+#: of all a success that complains, which is documented nowhere.
+_REFUSALS: Final = frozenset({400, 404, 422})
 
 Read = TypeVar("Read")
 
@@ -174,16 +177,12 @@ class Investec:
 
 def _understood(answer: Answer) -> Submitted:
     """What a payment came to. Raises ``Refused`` or ``OutcomeUnknown``."""
-    if answer.status in _REFUSALS:
+    if answer.status in _NOT_ADMITTED or (answer.status in _REFUSALS and answer.has_words):
         raise answer.refusal
     if not answer.is_success:
         raise OutcomeUnknown(f"the bank answered {answer.text}")
     try:
-        read = document(answer.body)
-        words = reading.refusal(read)
-        if words is not None:
-            raise Refused(words)
-        return reading.submitted(read)
+        return reading.submitted(document(answer.body))
     except Unreadable as error:
         raise OutcomeUnknown(f"the bank's answer cannot be read: {error}") from error
 

@@ -134,16 +134,6 @@ def submitted(answer: Any) -> Submitted:
     return Submitted(reference, status, flag(row.get("AuthorisationRequired")))
 
 
-def refusal(answer: Any) -> str | None:
-    """What the bank said where it answered 200 and took nothing in; None where it may have taken
-    something."""
-    data = _transfer(answer)
-    if data.get("TransferResponses"):
-        return None
-    words = optional(data, "ErrorMessage")
-    return words[:SHOWN] if words else None
-
-
 def _rows(found: Sequence[Any], account_id: str, *, pending: bool = False) -> Rows:
     read: list[Row] = []
     unread: list[UnreadRow] = []

@@ -21,17 +21,21 @@ class Missing:
 def find(payee: Payee, known: Iterable[Beneficiary]) -> Beneficiary | Missing:
     """The bank's entry for the account that was approved, and for no other.
 
-    By account number and branch; where the caller gave the bank's own id, that entry has to have
-    the number. Somebody who changes an entry in the bank's pages so does not redirect a payment.
+    By account number and branch, also where the caller gave the bank's own id. Somebody who changes
+    an entry in the bank's pages so does not redirect a payment.
     """
+    number, branch = _number(payee.account_number), _number(payee.branch_code)
+    if not number or not branch:
+        return Missing("the account number or the branch code is no number")
     by_id = [b for b in known if payee.beneficiary_id in (None, b.beneficiary_id)]
     if payee.beneficiary_id is not None and not by_id:
         return Missing("the bank has no beneficiary of this id")
-    same = [b for b in by_id if _digits(b.account_number) == _digits(payee.account_number)]
+    same = [b for b in by_id if _number(b.account_number) == number]
+    same = [b for b in same if _number(b.branch_code) == branch]
     if not same and payee.beneficiary_id is not None:
-        return Missing("the bank's beneficiary of this id has another account number")
-    if payee.beneficiary_id is None:
-        same = [b for b in same if _digits(b.branch_code) == _digits(payee.branch_code)]
+        return Missing(
+            "the bank's beneficiary of this id has another account number or branch code"
+        )
     if not same:
         return Missing("the bank has no beneficiary with this account number and branch code")
     paid = [b for b in same if b.last_paid is not None]
@@ -66,6 +70,8 @@ def steps(payout: Payout) -> list[str]:
     ]
 
 
-def _digits(text: str) -> str:
-    """Banks write numbers with and without leading zeros, spaces and hyphens."""
-    return "".join(c for c in text if c.isdigit()).lstrip("0")
+def _number(text: str) -> str:
+    """Banks write numbers with and without leading zeros, spaces and hyphens. Empty for what is
+    none, which equals nothing."""
+    bare = "".join(text.replace("-", " ").split()).lstrip("0")
+    return bare if bare.isascii() and bare.isdigit() else ""

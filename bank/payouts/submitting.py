@@ -22,7 +22,7 @@ from bank.payouts import names, orders
 from bank.payouts.orders import Payout
 from bank.payouts.payees import Missing, find
 from bank.payouts.placing import step
-from bank.payouts.states import Event, State, sources, target
+from bank.payouts.states import Event, State, target
 from bank.services import Services
 from bank.sql import PAYOUTS as SQL
 
@@ -62,19 +62,21 @@ class Submitting:
                 for payout in payouts:
                     await step(self._pool, payout, Event.BENEFICIARY_MISSING, _NO_API)
             else:
-                known = await self._bank.beneficiaries()
                 for payout in payouts:
-                    await self._submit(self._bank, payout, known)
+                    await self._submit(self._bank, payout)
 
-    async def _submit(self, bank: Investec, payout: Payout, known: Sequence[Beneficiary]) -> None:
-        payment = _payment(payout, known)
+    async def _submit(self, bank: Investec, payout: Payout) -> None:
+        # Looked up for each: an entry that people change meanwhile is not what was approved.
+        payment = _payment(payout, await bank.beneficiaries())
         if isinstance(payment, Missing):
             await step(self._pool, payout, Event.BENEFICIARY_MISSING, payment.why)
             return
         loop = asyncio.get_running_loop()
         begun_s = loop.time()
-        if not await self._pool.fetch(SQL.submitted, payout.payout_id, payment.beneficiary_id):
+        found = await self._pool.fetch(SQL.submitted, payout.payout_id, payment.beneficiary_id)
+        if not found:
             return  # cancelled, exported, or found to be paid by now
+        payout = orders.read(found[0])
         if loop.time() - begun_s > _FRESH_S:
             await self._keep(SQL.not_asked, payout, "the process was held up before it asked")
         else:
@@ -100,15 +102,15 @@ class Submitting:
         await self._keep(SQL.taken_in, payout, taken.payment_reference, taken.status, within)
 
     async def _keep_step(self, payout: Payout, event: Event, reason: str) -> None:
-        states = [state.value for state in sources(event)]
-        await self._keep(SQL.step, payout, states, target(event).value, reason)
+        await self._keep(SQL.answered, payout, target(event).value, reason)
 
     async def _keep(self, statement: str, payout: Payout, *what: object) -> None:
-        """Keep what the bank said. Should the database be away for longer than this tries, the
+        """Keep what the bank said to this asking, and to no other: by now somebody else may ask for
+        the same payout. Should the database be away for longer than this tries, the
         answer is lost and the payout will be found ``SUBMITTING``."""
         for tries_left in reversed(range(_KEEP_TRIES)):
             try:
-                found = await self._pool.fetch(statement, payout.payout_id, *what)
+                found = await self._pool.fetch(statement, payout.payout_id, payout.submitted, *what)
             except DATABASE_ERRORS:
                 if not tries_left:
                     raise

@@ -10,9 +10,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
-#: How a payment is refused: 200 with a message and no response, 400 with a bare JSON string, or 200
-#: with a response that has no reference and says why in its status.
-Refusal = Literal["error-message", "bad-request", "response"]
+#: How a payment is refused: 400 with a bare JSON string; or, which nobody can be sure is a refusal,
+#: 200 with a message and no response, or 200 with a response that has no reference and says why in
+#: its status.
+Refusal = Literal["bad-request", "error-message", "response"]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=366 * 86_400)]
 
 
@@ -47,8 +48,8 @@ class Assumptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Of the bank's days."""
 
     # Payments
-    insufficient_funds: Refusal = "error-message"
-    never_paid: Refusal = "error-message"
+    insufficient_funds: Refusal = "bad-request"
+    never_paid: Refusal = "bad-request"
     """How a payment is refused that the account has not, or to whom nobody was paid before."""
     rest_of_list: Literal["stops", "goes-on", "all-or-none"] = "stops"
     """What becomes of the other items where one is refused."""

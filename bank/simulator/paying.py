@@ -93,7 +93,7 @@ class _Made:
     refusals: list[wire.Json] = field(default_factory=list)
     words: str = ""
     """Of the last refusal."""
-    manner: Refusal = "error-message"
+    manner: Refusal = "bad-request"
 
 
 class _Undo(Exception):

@@ -32,6 +32,7 @@ class Payouts(Statements):
     submitted: str
     taken_in: str
     not_asked: str
+    answered: str
     step: str
     step_by: str
     approve: str

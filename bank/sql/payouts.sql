@@ -87,7 +87,8 @@ UPDATE payouts
 RETURNING *
 
 -- name: submitted
--- The bank is about to be asked, for money that is held.
+-- The bank is about to be asked, for money that is held. What comes of it names this asking, by its
+-- time: a word that is late, or said twice, is not about the one after it.
 -- $1 uuid payout id, $2 text beneficiary id
 UPDATE payouts p
    SET state = 'SUBMITTING', beneficiary_id = $2::text, reason = NULL,
@@ -100,20 +101,30 @@ RETURNING *
 
 -- name: taken_in
 -- The bank has it.
--- $1 uuid payout id, $2 text the bank's reference, $3 text what it said, $4 interval how long
--- its own authorisers may take, null where it needs none
+-- $1 uuid payout id, $2 timestamptz when it was asked, $3 text the bank's reference, $4 text what it
+-- said, $5 interval how long its own authorisers may take, null where it needs none
 UPDATE payouts
-   SET state = 'AWAITING_BANK', payment_reference = $2::text, reason = $3::text,
-       authorised_until = clock_timestamp() + $4::interval, changed = clock_timestamp()
- WHERE payout_id = $1::uuid AND state = 'SUBMITTING' AND debit_row IS NULL
+   SET state = 'AWAITING_BANK', payment_reference = $3::text, reason = $4::text,
+       authorised_until = clock_timestamp() + $5::interval, changed = clock_timestamp()
+ WHERE payout_id = $1::uuid AND state = 'SUBMITTING' AND submitted = $2::timestamptz
+   AND debit_row IS NULL
 RETURNING *
 
 -- name: not_asked
 -- The bank was certainly not reached.
--- $1 uuid payout id, $2 text why
+-- $1 uuid payout id, $2 timestamptz when it was to be asked, $3 text why
 UPDATE payouts
-   SET state = 'HELD', submitted = NULL, reason = $2::text, changed = clock_timestamp()
- WHERE payout_id = $1::uuid AND state = 'SUBMITTING' AND debit_row IS NULL
+   SET state = 'HELD', submitted = NULL, reason = $3::text, changed = clock_timestamp()
+ WHERE payout_id = $1::uuid AND state = 'SUBMITTING' AND submitted = $2::timestamptz
+   AND debit_row IS NULL
+RETURNING *
+
+-- name: answered
+-- The bank has refused it, or has said nothing that can be understood.
+-- $1 uuid payout id, $2 timestamptz when it was asked, $3 text state, $4 text reason
+UPDATE payouts SET state = $3::text, reason = $4::text, changed = clock_timestamp()
+ WHERE payout_id = $1::uuid AND state = 'SUBMITTING' AND submitted = $2::timestamptz
+   AND debit_row IS NULL
 RETURNING *
 
 -- name: step

@@ -116,6 +116,17 @@ async def test_the_banks_refusal_gives_the_money_back(here: Town) -> None:
     await here.available(wallet, "2000000.00")
 
 
+async def test_a_success_that_complains_holds_the_money(here: Town) -> None:
+    await here.play.assume(insufficient_funds="error-message")
+    wallet = await here.running.wallet("escrow-01", "2000000.00")
+    payout = await here.ask("escrow-01", "1500000.00")
+    await here.said(payout, "approvals", "ben", "AWAITING_APPROVAL")
+    await here.said(payout, "approvals", "cora", "HELD")
+    unknown = await here.becomes(payout, "UNKNOWN")
+    assert "funds" in unknown["reason"]
+    assert await here.balance(wallet) == ("2000000.00", "500000.00")
+
+
 async def test_asked_for_without_waiting(here: Town) -> None:
     wallet = await here.running.wallet("escrow-01", "10.00")
     payout = await here.ask("escrow-01", "4.00", expect=202, prefer="respond-async")

@@ -169,20 +169,16 @@ def test_a_payment_that_was_taken_in(nested: bool) -> None:
         "ErrorMessage": None,
     }
     answer = {"data": {"transferResponse": data} if nested else data}
-    assert reading.refusal(answer) is None
     taken = reading.submitted(answer)
     assert (taken.payment_reference, taken.authorisation_required) == ("UBP0012345678", False)
-
-
-def test_a_payment_that_was_answered_200_and_refused() -> None:
-    answer = {"data": {"TransferResponses": [], "ErrorMessage": "Insufficient funds"}}
-    assert reading.refusal(answer) == "Insufficient funds"
 
 
 @pytest.mark.parametrize(
     "answer",
     [
         *({}, [], "done", {"data": None}, {"data": {}}),
+        {"data": {"TransferResponses": [], "ErrorMessage": "Insufficient funds"}},
+        {"data": {"TransferResponses": None, "ErrorMessage": "A timeout was met"}},
         {"data": {"TransferResponses": [{}, {}]}},
         {"data": {"TransferResponses": [{"Status": "Insufficient funds"}]}},
         {
