@@ -158,8 +158,10 @@ VALUES ($1::uuid, $2::text, $3::text)
 SELECT fetch_id, account_id FROM bank_fetches WHERE finished IS NULL ORDER BY requested
 
 -- name: begin_fetch
+-- Before the bank is asked. Begun anew it stays as old as it is: whoever began it may yet end it, with
+-- what the bank said then.
 -- $1 uuid fetch id, $2 date first day
-UPDATE bank_fetches SET started = clock_timestamp(), first_day = $2::date
+UPDATE bank_fetches SET started = coalesce(started, clock_timestamp()), first_day = $2::date
  WHERE fetch_id = $1::uuid
 
 -- name: end_fetch

@@ -7,13 +7,22 @@
 SELECT EXISTS (SELECT FROM bank_accounts WHERE followed_from <= $1::date)
 
 -- name: accounts
--- The accounts that are followed, each with whether all its rows until then have been fetched.
+-- The accounts that are followed, each with whether all its rows until then are known. Only a statement
+-- that was asked for after the moment proves that: one that was asked for before may be stored after it
+-- and lack rows. Where the API has ever answered, a file is no proof.
 -- $1 text account id or null for all, $2 timestamptz moment, $3 date first day behind it
 SELECT a.account_id, a.currency, a.control_wallet, a.suspense_wallet, a.charges_wallet,
-       a.followed_from, a.opening_minor, a.fetched, w.external_unique_id AS control_name,
-       coalesce(a.fetched >= $2::timestamptz AND a.fetched_to >= $3::date - 1, false) AS complete
+       a.followed_from, a.opening_minor, w.external_unique_id AS control_name,
+       coalesce(CASE WHEN f.asked IS NULL THEN s.handed_in ELSE f.asked END >= $2::timestamptz
+                AND a.fetched_to >= $3::date - 1, false) AS complete
   FROM bank_accounts a
   JOIN wallets w ON w.wallet_id = a.control_wallet
+ CROSS JOIN LATERAL (SELECT max(b.started) AS asked FROM bank_fetches b
+                      WHERE b.account_id = a.account_id
+                        AND b.finished IS NOT NULL AND b.problem IS NULL) f
+ CROSS JOIN LATERAL (SELECT max(b.uploaded) AS handed_in FROM bank_statements b
+                      WHERE b.account_id = a.account_id
+                        AND b.finished IS NOT NULL AND b.problem IS NULL) s
  WHERE ($1::text IS NULL OR a.account_id = $1::text) AND a.followed_from < $3::date
  ORDER BY a.account_id
 

@@ -11,7 +11,13 @@ import pytest
 from bank.investec.records import SAST
 from tests.integration.banks import Branch, branch
 from tests.integration.comparisons import reconciling
-from tests.integration.tie_outs import LONG_AGO, comparisons_of, three_rows
+from tests.integration.tie_outs import (
+    LONG_AGO,
+    amounts,
+    comparisons_of,
+    reconciled,
+    three_rows,
+)
 from tests.polling import eventually
 from tests.servers import Servers
 
@@ -53,6 +59,26 @@ async def test_a_period_waits_for_its_statement(town: Branch) -> None:
         "SELECT requested_by FROM bank_fetches WHERE requested_by = 'reconciliation'"
     )
     assert len(fetches) == 1
+
+
+async def test_a_statement_asked_for_before_the_end_proves_nothing(town: Branch) -> None:
+    await three_rows(town)
+    async with town.bank():
+        await town.booked(3)
+        await town.play.fault(kind="delay-after", route="transactions", seconds=3)
+        asked = {"accountId": town.play.account_id}
+        await town.post("bank", "/v1/bank/fetches", asked)
+
+        async def is_answering() -> bool:
+            return not (await town.play.state())["faults"]
+
+        await eventually(is_answering)
+        # Its answer is made, and on its way until after the end.
+        await town.play.credit(7_00, "too late for the answer")
+        report = await reconciled(town, await comparisons_of(town).now())
+        await town.booked(4)
+    (account,) = report["accounts"]
+    assert amounts(account) == ["155.50", "0.00", "-7.00", "0.00", "0.00", "148.50"]
 
 
 async def test_the_day_before_is_compared_once_a_day(town: Branch) -> None:
