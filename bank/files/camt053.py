@@ -7,8 +7,9 @@ Strd/CdtrRefInf/Ref}}}``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -16,9 +17,11 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from bank.files.entries import Entry, FileInvalid, Statement
+from bank.investec.records import bank_day
 
 _OPENING: Final = frozenset({"OPBD", "PRCD"})
 _CLOSING: Final = "CLBD"
+_ZONED: Final = re.compile(r"T.*(Z|[+-][0-9]{2}:[0-9]{2})$")
 
 
 def read(body: bytes) -> Statement:
@@ -106,4 +109,9 @@ def _local(element: Any) -> str:
 
 
 def _day(text: str | None) -> date | None:
-    return None if text is None else date.fromisoformat(text[:10])
+    """South Africa's, where the time of another zone stands there."""
+    if text is None:
+        return None
+    if _ZONED.search(text):
+        return bank_day(datetime.fromisoformat(text))
+    return date.fromisoformat(text[:10])

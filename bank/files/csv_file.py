@@ -14,7 +14,10 @@ import msgspec
 
 from bank.files.entries import Entry, FileInvalid, Statement
 
-_AMOUNT: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?", re.ASCII)
+#: Digits, or groups of three of them that are all parted alike.
+_GROUPED: Final = r"([+-]?(?:[0-9]+|[0-9]{1,3}(?:([ '\u00a0\u202f%s])[0-9]{3})(?:\2[0-9]{3})*))"
+_POINT: Final = re.compile(_GROUPED % "," + r"(?:\.([0-9]+))?")
+_COMMA: Final = re.compile(_GROUPED % "." + r"(?:,([0-9]+))?")
 _MOST_LINES: Final = 200_000
 
 
@@ -115,11 +118,9 @@ def _day(text: str, columns: Columns) -> date:
 
 
 def _number(text: str, columns: Columns) -> Decimal:
-    plain = re.sub(r"[\s\u00a0']", "", text)
-    if columns.decimal_comma:
-        plain = plain.replace(".", "").replace(",", ".")
-    else:
-        plain = plain.replace(",", "")
-    if not _AMOUNT.fullmatch(plain):
-        raise ValueError(f"{text!r} is no amount")
-    return Decimal(plain)
+    read = (_COMMA if columns.decimal_comma else _POINT).fullmatch(text)
+    if read is None:
+        mark = "a comma" if columns.decimal_comma else "a point"
+        raise ValueError(f"{text!r} is no amount with {mark} before the cents")
+    whole, _, part = read.groups()
+    return Decimal(re.sub(r"[^0-9+-]", "", whole) + "." + (part or "0"))

@@ -78,12 +78,16 @@ def _line(entry: Entry, amount: int, running: int | None) -> Line:
         posted_order=None,
         credit=amount > 0,
         amount_minor=abs(amount),
-        description=" ".join(entry.description.replace("\0", " ").split())[:_LONGEST],
-        transaction_type=entry.kind,
+        description=_clean(entry.description),
+        transaction_type=_clean(entry.kind or "") or None,
         value_date=entry.valued,
         transaction_date=None,
         running_minor=running,
     )
+
+
+def _clean(text: str) -> str:
+    return " ".join(text.replace("\0", " ").split())[:_LONGEST]
 
 
 def _bounded(balance: int) -> int:

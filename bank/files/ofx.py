@@ -7,16 +7,20 @@ Its ``LEDGERBAL`` is of the day on which the file was made, and so proves nothin
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from html import unescape
 from typing import Final
 
 from bank.files.entries import Entry, FileInvalid, Statement
+from bank.investec.records import bank_day
 
 _ENTRY: Final = re.compile(r"<STMTTRN>(.*?)(?=</STMTTRN>|<STMTTRN>|</BANKTRANLIST>)", re.S | re.I)
 _ELEMENT: Final = re.compile(r"<([A-Z0-9.]+)>([^<\r\n]*)", re.I)
-_DAY: Final = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})", re.ASCII)
+_DAY: Final = re.compile(r"[0-9]{8}", re.ASCII)
+_TIME: Final = re.compile(
+    r"([0-9]{14})(?:\.[0-9]+)?\s*\[([+-]?[0-9]{1,2}(?:\.[0-9]+)?)(?::[^\]]*)?\]", re.ASCII
+)
 _CHARSET: Final = re.compile(rb"^CHARSET:\s*(\S+)", re.M)
 
 
@@ -60,10 +64,15 @@ def _elements(text: str) -> dict[str, str]:
 
 
 def _day(text: str) -> date:
+    """South Africa's, where the time of another zone stands there."""
+    zoned = _TIME.match(text)
+    if zoned is not None:
+        zone = timezone(timedelta(hours=float(zoned[2])))
+        return bank_day(datetime.strptime(zoned[1], "%Y%m%d%H%M%S").replace(tzinfo=zone))
     match = _DAY.match(text)
     if match is None:
         raise ValueError(f"{text!r} is no day")
-    return date(*map(int, match.groups()))
+    return date.fromisoformat(match[0])
 
 
 def _decoded(body: bytes) -> str:

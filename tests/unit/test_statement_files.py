@@ -100,6 +100,19 @@ def test_every_format_comes_to_the_same_lines(
     assert found.last >= date(2026, 11, 3)
 
 
+def test_a_time_of_another_zone_is_on_the_day_of_south_africa() -> None:
+    late = b"20261102225959[0:GMT]", b"20261102180000.000[-5:EST]", b"20261103003000[+2:SAST]"
+    for time in late:
+        found = fetched("OFX", OFX_XML.replace(b"20261102", time))
+        assert [line.posting_date.day for line in found.lines] == [3, 3], time
+    for time in (b"2026-11-02T22:30:00Z", b"2026-11-02T18:00:00-05:00", b"2026-11-03T00:30:00"):
+        old = b"<BookgDt><Dt>2026-11-02</Dt></BookgDt>"
+        new = b"<BookgDt><DtTm>" + time + b"</DtTm></BookgDt>"
+        assert old in CAMT053
+        found = fetched("CAMT053", CAMT053.replace(old, new))
+        assert [line.posting_date.day for line in found.lines] == [3, 3], time
+
+
 @pytest.mark.parametrize(
     ("format_", "body"),
     [
@@ -133,6 +146,42 @@ def test_a_file_that_contradicts_itself_is_refused_whole(format_: str, body: byt
 def test_a_line_that_cannot_be_read_is_named(row: bytes) -> None:
     with pytest.raises(FileInvalid, match=r"line [34]"):
         fetched("CSV", CSV + row, **COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("text", "comma", "minor"),
+    [
+        ("12.5", False, 12_50),
+        ("1,250.00", False, 1250_00),
+        ("-1 234 567.89", False, -1_234_567_89),
+        ("1250", False, 1250_00),
+        ("12,50", False, None),
+        ("1,25", False, None),
+        ("1,250,5", False, None),
+        ("1 250,000.00", False, None),
+        ("1250,000", False, None),
+        ("12,50", True, 12_50),
+        ("1.250,00", True, 1250_00),
+        ("12.50", True, None),
+        ("1,250.00", True, None),
+    ],
+)
+def test_a_comma_is_taken_for_nothing_that_it_may_not_be(
+    text: str, comma: bool, minor: int | None
+) -> None:
+    body = f"Date;Details;Amount\n2026-11-02;rent;{text}\n".encode()
+    named = {"date": "Date", "description": "Details", "amount": "Amount", "delimiter": ";"}
+    if minor is None:
+        with pytest.raises(FileInvalid, match=r"line 2: .* is no amount with"):
+            fetched("CSV", body, **named, decimalComma=comma)
+        return
+    (line,) = fetched("CSV", body, **named, decimalComma=comma).lines
+    assert line.signed_minor == minor
+
+
+def test_what_no_database_keeps_is_left_out() -> None:
+    found = fetched("OFX", OFX_XML.replace(b"FEE</TRN", b"F\0E\0</TRN"))
+    assert found.lines[1].transaction_type == "F E"
 
 
 def test_csv_as_other_countries_write_it() -> None:
