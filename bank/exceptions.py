@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
+from bank.lines import API
 from bank.payouts.approvals import Person
 from bank.refusals import Conflict, NotThere, NotValid
 from bank.sql import ACTIONS as SQL
@@ -33,8 +34,9 @@ async def acknowledge(connection: Any, exception_id: UUID, person: Person, reaso
 async def same(
     connection: Any, exception_id: UUID, of: UUID | None, person: Person, reason: str
 ) -> None:
-    """The held row is one that has vanished: that one goes on where this one stands, and nothing is
-    booked. Should it be untrue, the vanished row is new when the bank shows it again."""
+    """The held row is one that has vanished, or that another source has told of: that one goes on,
+    and nothing is booked. Should it be untrue, the vanished row is new when the bank shows it
+    again."""
     found = await _open(connection, exception_id)
     if found["kind"] != "HELD":
         raise Conflict("only a row that is held back can be the same as another one")
@@ -47,14 +49,26 @@ async def same(
     former = await connection.fetchrow(SQL.lock_row, former_id)
     if former is None or former["account_id"] != held["account_id"]:
         raise NotValid("names no row of the account", "/sameAs")
-    if former["vanished"] is None or former["retracted"] is not None:
+    stands = former["vanished"] is None and former["source"] == held["source"]
+    if stands or former["retracted"] is not None:
         raise Conflict("the other row has not vanished, or its booking was taken back")
     if (former["credit"], former["amount_minor"]) != (held["credit"], held["amount_minor"]):
         raise Conflict("the two are not of the same amount")
     for row in (held, former):
         await _require_no_action(connection, row["row_id"])
-    line = line_of(held)
     await connection.execute(SQL.drop_remake, held["row_id"])
+    if former["vanished"] is not None or held["source"] == API:
+        await _go_on(connection, former_id, held)
+    await connection.execute(
+        DEPOSITS.resolve_row, former_id, ["VANISHED"], "SAME", person.key_id, reason
+    )
+    await connection.execute(SQL.resolve, exception_id, "SAME", person.key_id, reason)
+
+
+async def _go_on(connection: Any, former_id: UUID, held: Mapping[str, Any]) -> None:
+    """A row stands where the held one stood from now on; where files and the API have both told of
+    it, the API knows best."""
+    line = line_of(held)
     await connection.execute(
         DEPOSITS.place,
         former_id,
@@ -65,11 +79,8 @@ async def same(
         line.value_date,
         line.transaction_date,
         line.running_minor,
+        held["source"],
     )
-    await connection.execute(
-        DEPOSITS.resolve_row, former_id, ["VANISHED"], "SAME", person.key_id, reason
-    )
-    await connection.execute(SQL.resolve, exception_id, "SAME", person.key_id, reason)
 
 
 async def _open(connection: Any, exception_id: UUID) -> Mapping[str, Any]:

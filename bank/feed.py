@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+import asyncpg
 import structlog
 import uuid_utils.compat
 
@@ -38,8 +39,8 @@ class Feed:
         self._due_s: dict[str, float] = defaultdict(float)
 
     async def run(self) -> None:
-        """Every account that is due or asked for. A bank that does not answer is told in the fetch,
-        and asked again later."""
+        """Every account that is due or asked for. A bank that does not answer, or what cannot be
+        stored, is told in the fetch, and tried again later; the other accounts go on."""
         pool = self._services.pool
         asked: dict[str, list[UUID]] = defaultdict(list)
         for record in await pool.fetch(SQL.waiting_fetches):
@@ -59,7 +60,7 @@ class Feed:
         every_s = self._services.follow.every_s
         try:
             await self._fetch(account, fetches)
-        except BankError as error:
+        except (BankError, asyncpg.PostgresError) as error:
             metrics.FETCHES.labels("failed").inc()
             _log.warning("bank.fetch_failed", account=account.account_id, error=str(error))
             every_s = min(every_s, _AFTER_FAILURE_S)
@@ -71,7 +72,9 @@ class Feed:
     async def _fetch(self, account: BankAccount, fetches: Sequence[UUID]) -> None:
         follow = self._services.follow
         today = self._services.clock.now().astimezone(SAST).date()
-        until = min(account.fetched_to or account.followed_from, today)
+        # What files said so far may have holes: the first look takes in all of it.
+        until = account.fetched_to if account.by_api and account.fetched_to else None
+        until = min(until or account.followed_from, today)
         first = max(account.followed_from, until - timedelta(days=follow.overlap_days))
         last = max(first, today + timedelta(days=follow.days_ahead))
         for fetch_id in fetches:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from uuid import UUID
 
+import asyncpg
 import structlog
 
 from bank.accounts import followed
 from bank.files.formats import FileInvalid, read
+from bank.investec.records import bank_day
+from bank.lines import Fetched
 from bank.services import Services
 from bank.sql import DEPOSITS as SQL
+from bank.stored import BankAccount
 from bank.storing import store
+
+_NOT_STORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, OverflowError)
 
 _log = structlog.get_logger(__name__)
 
@@ -40,10 +48,25 @@ class Files:
                 _log.warning("bank.file_refused", file=str(file["statement_id"]), why=problem)
                 await pool.fetch(SQL.end_statement, file["statement_id"], 0, 0, 0, problem)
                 continue
-            async with pool.acquire() as connection, connection.transaction():
-                stored = await store(connection, account.account_id, fetched)
-                await connection.fetch(
-                    SQL.end_statement,
-                    *(file["statement_id"], stored.rows, stored.new, stored.exceptions, None),
-                )
+            try:
+                await self._store(file["statement_id"], account, self._until_today(fetched))
+            except _NOT_STORABLE as error:
+                _log.exception("bank.file_defect", file=str(file["statement_id"]))
+                problem = f"it could not be stored: {error}"
+                await pool.fetch(SQL.end_statement, file["statement_id"], 0, 0, 0, problem)
             self._services.wake("matching")
+
+    def _until_today(self, fetched: Fetched) -> Fetched:
+        """No file says what will not be there on a day to come, whatever it says that it covers."""
+        today = bank_day(self._services.clock.now())
+        return replace(
+            fetched, first=min(fetched.first, today), last=min(fetched.last, today), today=today
+        )
+
+    async def _store(self, statement_id: UUID, account: BankAccount, fetched: Fetched) -> None:
+        async with self._services.pool.acquire() as connection, connection.transaction():
+            stored = await store(connection, account.account_id, fetched)
+            await connection.fetch(
+                SQL.end_statement,
+                *(statement_id, stored.rows, stored.new, stored.exceptions, None),
+            )

@@ -10,14 +10,17 @@ than one that is booked twice.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from bank.lines import Fetched, Line
+
+#: So far apart two sources may say that the same row was posted.
+APART: Final = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +76,15 @@ class Changes:
     """Rows of days that were not fetched whole, or that another source has told of."""
 
 
-def compare(known: Sequence[Known], fetched: Fetched, elsewhere: Sequence[Known] = ()) -> Changes:
+def compare(
+    known: Sequence[Known],
+    fetched: Fetched,
+    elsewhere: Sequence[Known] = (),
+    near: Sequence[Known] = (),
+) -> Changes:
     """Of one account. ``known`` are the rows of all days on which a line stands or that were asked
-    for; ``elsewhere`` are rows of other days that say the same as one of the lines."""
+    for; ``elsewhere`` are rows of other days that say the same as one of the lines, ``near`` those
+    of the days right before and after them."""
     changes = Changes()
     old, new = list(known), list(fetched.lines)
     for likeness in _LIKENESSES:
@@ -90,12 +99,14 @@ def compare(known: Sequence[Known], fetched: Fetched, elsewhere: Sequence[Known]
         (changes.vanished if gone or each.vanished else changes.unseen).append(each)
     suspects = {(each.line.credit, each.line.amount_minor): each for each in changes.vanished}
     places = {_place(each.line): each for each in changes.vanished}
-    twins = {content_of(each.line): each for each in elsewhere}
+    twins = {_lasting(each.line): each for each in (*changes.unseen, *elsewhere)}
+    strangers = _of_other_sources((*changes.unseen, *near), fetched.source)
     for line in new:
         of = (
             places.get(_place(line))
             or suspects.get((line.credit, line.amount_minor))
-            or twins.get(content_of(line))
+            or twins.get(_lasting(line))
+            or _stranger(line, strangers)
         )
         if of is None:
             changes.new.append(line)
@@ -160,9 +171,41 @@ def content_of(line: Line) -> Content:
     )
 
 
+def _lasting(line: Line) -> Hashable:
+    """What stays when the line is posted on another day: without a date besides that one nothing
+    does, for equal deposits come again and again."""
+    if line.value_date is None and line.transaction_date is None:
+        return object()
+    return content_of(line)
+
+
+def _of_other_sources(
+    rows: Sequence[Known], source: str
+) -> Mapping[tuple[bool, int], Sequence[Known]]:
+    """By direction and amount."""
+    found: dict[tuple[bool, int], list[Known]] = defaultdict(list)
+    for each in rows:
+        if each.source != source:
+            found[each.line.credit, each.line.amount_minor].append(each)
+    return found
+
+
+def _stranger(line: Line, rows: Mapping[tuple[bool, int], Sequence[Known]]) -> Known | None:
+    """The row that the line may be, of a source that says another day."""
+    for each in rows.get((line.credit, line.amount_minor), ()):
+        if abs(each.line.posting_date - line.posting_date) <= APART:
+            return each
+    return None
+
+
 def _place(line: Line) -> Hashable:
     """Where the bank shows it; without a number that is nowhere in particular."""
     return object() if line.posted_order is None else (line.posting_date, line.posted_order)
+
+
+def _balance(line: Line) -> Hashable:
+    """No balance is like no other."""
+    return object() if line.running_minor is None else line.running_minor
 
 
 def _amount(line: Line) -> Hashable:
@@ -170,15 +213,16 @@ def _amount(line: Line) -> Hashable:
 
 
 #: Of two lines from one source, from the surest to the weakest. Those without the content are rows
-#: whose words the bank has changed: they stand where they stood, for the same amount.
+#: whose words the bank has changed: they stand where they stood, for the same amount. On another
+#: day only a row is the same that has a date besides that day, and a balance.
 _LIKENESSES: tuple[Callable[[Line], Hashable], ...] = (
     lambda line: (_place(line), content_of(line), line.running_minor),
     lambda line: (_place(line), content_of(line)),
-    lambda line: (_place(line), line.credit, line.amount_minor, line.running_minor or object()),
+    lambda line: (_place(line), line.credit, line.amount_minor, _balance(line)),
     lambda line: (content_of(line), line.posting_date, line.running_minor),
-    lambda line: (content_of(line), line.running_minor),
+    lambda line: (_lasting(line), _balance(line)),
     lambda line: (content_of(line), line.posting_date),
-    content_of,
+    lambda line: (_lasting(line), line.running_minor is not None or object()),
     lambda line: (_place(line), line.credit, line.amount_minor),
 )
 

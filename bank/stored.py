@@ -47,6 +47,8 @@ class BankAccount:
     opening_minor: int | None
     fetched: datetime | None
     fetched_to: date | None
+    by_api: bool
+    """Whether the API has told so; else files have."""
 
     @property
     def exponent(self) -> int:

@@ -16,9 +16,10 @@ from uuid import UUID
 import uuid_utils.compat
 
 from bank import metrics
-from bank.lines import Fetched, Line, in_order
+from bank.lines import API, Fetched, Line, in_order
 from bank.sql import DEPOSITS as SQL
 from bank.statement import (
+    APART,
     Changes,
     Known,
     Pair,
@@ -68,27 +69,33 @@ class _Statement:
         account, fetched = self._account, self._fetched
         followed = [each for each in fetched.lines if each.posting_date >= account.followed_from]
         days = {fetched.first, fetched.last, *(line.posting_date for line in followed)}
-        first, last = min(days), max(days)
-        was = await self._rows(SQL.known, first, last)
+        first = max(min(days), account.followed_from)  # there are no rows before that day
+        last = max(first, *days)
+        around = await self._rows(SQL.known, first - APART, last + APART)
+        was = [each for each in around if first <= each["posting_date"] <= last]
+        near = [each for each in around if not first <= each["posting_date"] <= last]
         issued = list({line.transaction_date for line in followed if line.transaction_date})
         elsewhere = await self._rows(SQL.elsewhere, first, last, issued)
         looked = replace(fetched, lines=followed)
         known = [known_of(each) for each in was]
-        changes = compare(known, looked, [known_of(each) for each in elsewhere])
+        others = ([known_of(each) for each in rows] for rows in (elsewhere, near))
+        changes = compare(known, looked, *others)
         before = [known_of(each) for each in await self._rows(SQL.before, first)]
         held_for_balance(changes, before[0] if before else None, followed)
         for each in changes.vanished:
             if not each.vanished:
                 await self._vanish(each)
         await self._replace(changes.same, {r["row_id"]: r["decided"] for r in was})
-        await self._open()
         await self._add(changes)
+        await self._connection.execute(SQL.open_with, account.account_id)
         for unread in fetched.unread:
             await self._raise(
                 "UNREADABLE", _digest(unread.text), f"{unread.problem}: {unread.text}"
             )
         await self._chain(first, last)
-        await self._connection.execute(SQL.fetched, account.account_id, fetched.complete_to)
+        await self._connection.execute(
+            SQL.fetched, account.account_id, fetched.complete_to, fetched.source == API
+        )
         metrics.ROWS.labels("new").inc(len(changes.new))
         metrics.ROWS.labels("held").inc(len(changes.held))
         added = len(changes.new) + len(changes.held)
@@ -112,7 +119,8 @@ class _Statement:
     async def _replace(self, pairs: Sequence[Pair], decided: Mapping[UUID, bool]) -> None:
         """Rows that are found again, where anything about them is new to us."""
         again = [p for p in pairs if p.known.line != p.line or p.known.vanished]
-        again = [p for p in again if p.known.source == self._fetched.source or _adds(p)]
+        source = self._fetched.source
+        again = [p for p in again if p.known.source == source or _takes_over(p, source) or _adds(p)]
         if not again:
             return
         await self._connection.execute(SQL.lift, [pair.known.row_id for pair in again])
@@ -123,6 +131,7 @@ class _Statement:
         known, line = pair.known, pair.line
         row_id, was = known.row_id, known.line
         same_source = known.source == self._fetched.source
+        takes_over = _takes_over(pair, self._fetched.source)
         if same_source and pair.has_moved:
             place = f"{line.posting_date} {line.posted_order}"
             detail = f"it stood at {was.posting_date} {was.posted_order}: {self._told(line)}"
@@ -137,11 +146,12 @@ class _Statement:
             row_id,
             line.posting_date,
             line.posted_order if line.posted_order is not None else was.posted_order,
-            line.description if same_source else was.description,
+            line.description if takes_over or same_source else was.description,
             line.transaction_type or was.transaction_type,
-            line.value_date or was.value_date,
-            line.transaction_date or was.transaction_date,
+            line.value_date if takes_over else line.value_date or was.value_date,
+            line.transaction_date if takes_over else line.transaction_date or was.transaction_date,
             line.running_minor if line.running_minor is not None else was.running_minor,
+            self._fetched.source if takes_over else known.source,
         )
         if known.vanished and is_there:
             await self._connection.execute(
@@ -183,15 +193,6 @@ class _Statement:
         if of is not None:
             detail += f"; before: {self._told(of.line)}"
         await self._raise("HELD", str(row_id), detail, row_id, None if of is None else of.row_id)
-
-    async def _open(self) -> None:
-        """The balance before the first row of all."""
-        lines = in_order(
-            line for line in self._fetched.lines if line.posting_date >= self._account.followed_from
-        )
-        if lines and lines[0].running_minor is not None:
-            opening = lines[0].running_minor - lines[0].signed_minor
-            await self._connection.execute(SQL.open_with, self._account.account_id, opening)
 
     async def _chain(self, first: date, last: date) -> None:
         """Prove that no row is missing among those of these days, and the one before them."""
@@ -243,16 +244,17 @@ def _storable(text: str) -> str:
     return text.replace("\0", " ").encode(errors="replace").decode()
 
 
+def _takes_over(pair: Pair, source: str) -> bool:
+    """A row that the API has numbered is the API's from then on, whoever told of it first."""
+    return source == API != pair.known.source and pair.line.posted_order is not None
+
+
 def _adds(pair: Pair) -> bool:
-    """Whether another source knows what the first one did not."""
+    """Whether another source knows what the first one did not. Whether the row is there at all only
+    its own source can say."""
     was, now = pair.known.line, pair.line
-    return pair.known.vanished or any(
-        old is None and new is not None
-        for old, new in (
-            (was.posted_order, now.posted_order),
-            (was.running_minor, now.running_minor),
-        )
-    )
+    is_told = was.running_minor is None and now.running_minor is not None
+    return is_told and not pair.known.vanished
 
 
 def _said(line: Line) -> str:

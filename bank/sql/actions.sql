@@ -33,7 +33,7 @@ SELECT r.row_id, e.expected_id, e.wallet_id, e.note
 -- $1 uuid row id
 SELECT r.row_id, r.account_id, r.credit, r.amount_minor, r.wallet_id, r.purpose, r.held, r.vanished,
        r.retracted, r.decided, r.booked, r.posting_date, r.posted_order, r.description,
-       r.transaction_type, r.value_date, r.transaction_date, r.running_minor,
+       r.transaction_type, r.value_date, r.transaction_date, r.running_minor, r.source,
        a.currency, a.control_wallet, a.suspense_wallet, a.charges_wallet
   FROM bank_rows r JOIN bank_accounts a USING (account_id)
  WHERE r.row_id = $1::uuid

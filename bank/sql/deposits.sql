@@ -3,7 +3,7 @@
 -- name: accounts
 -- Every account that is followed.
 SELECT account_id, currency, control_wallet, suspense_wallet, charges_wallet, followed_from,
-       opening_minor, fetched, fetched_to
+       opening_minor, fetched, fetched_to, by_api
   FROM bank_accounts ORDER BY account_id
 
 -- name: follow
@@ -29,8 +29,8 @@ UPDATE bank_accounts SET account_number = $2::text, name = $3::text
 -- One statement of an account is compared and stored at a time.
 -- $1 text account id
 SELECT account_id, currency, control_wallet, suspense_wallet, charges_wallet, followed_from,
-       opening_minor, fetched, fetched_to
-  FROM bank_accounts WHERE account_id = $1::text FOR UPDATE
+       opening_minor, fetched, fetched_to, by_api
+  FROM bank_accounts WHERE account_id = $1::text FOR NO KEY UPDATE
 
 -- name: known
 -- The rows of some days, but for those whose booking was taken back.
@@ -71,13 +71,14 @@ VALUES ($1::uuid, $2::text, $3::date, $4::bigint, $5::boolean, $6::bigint, $7::t
 UPDATE bank_rows SET posted_order = NULL WHERE row_id = ANY ($1::uuid[])
 
 -- name: place
--- Where a row stands now and what it says. Whose it is stays as it was decided.
+-- Where a row stands now, what it says, and who says so. Whose it is stays as it was decided.
 -- $1 uuid row id, $2 date posting date, $3 bigint posted order, $4 text description,
--- $5 text transaction type, $6 date value date, $7 date transaction date, $8 bigint running balance
+-- $5 text transaction type, $6 date value date, $7 date transaction date, $8 bigint running balance,
+-- $9 text source
 UPDATE bank_rows
    SET posting_date = $2::date, posted_order = $3::bigint, description = $4::text,
        transaction_type = $5::text, value_date = $6::date, transaction_date = $7::date,
-       running_minor = $8::bigint,
+       running_minor = $8::bigint, source = $9::text,
        vanished = CASE WHEN EXISTS (SELECT FROM bank_actions a
                                      WHERE a.row_id = bank_rows.row_id AND a.kind = 'RETRACT'
                                        AND a.finished IS NULL)
@@ -93,11 +94,24 @@ UPDATE bank_rows SET vanished = clock_timestamp()
 RETURNING vanished
 
 -- name: open_with
--- The balance before the first row of all, right before that is stored.
--- $1 text account id, $2 bigint opening
-UPDATE bank_accounts SET opening_minor = $2::bigint
+-- The balance before the first row of all, once there is a row that tells one: less that row, and what
+-- is stored before it.
+-- $1 text account id
+WITH shown AS (
+    SELECT running_minor,
+           sum(CASE WHEN credit THEN amount_minor ELSE -amount_minor END)
+               OVER (ORDER BY posting_date, posted_order, row_id) AS moved,
+           row_number() OVER (ORDER BY posting_date, posted_order, row_id) AS number
+      FROM bank_rows
+     WHERE account_id = $1::text AND vanished IS NULL
+       AND EXISTS (SELECT FROM bank_accounts
+                    WHERE account_id = $1::text AND opening_minor IS NULL)
+), told AS (
+    SELECT running_minor - moved AS opening FROM shown
+     WHERE running_minor IS NOT NULL ORDER BY number LIMIT 1
+)
+UPDATE bank_accounts SET opening_minor = told.opening::bigint FROM told
  WHERE account_id = $1::text AND opening_minor IS NULL
-   AND NOT EXISTS (SELECT FROM bank_rows r WHERE r.account_id = $1::text)
 
 -- name: before
 -- The last row before some days.
@@ -141,11 +155,13 @@ UPDATE bank_exceptions
    AND NOT (fingerprint = ANY ($2::text[])) AND row_id = ANY ($3::uuid[])
 
 -- name: fetched
--- How far the account was looked at.
--- $1 text account id, $2 date last day
+-- How far the account was looked at. Once that was done through the API, no file says so.
+-- $1 text account id, $2 date last day, $3 boolean through the API
 UPDATE bank_accounts
-   SET fetched = clock_timestamp(), fetched_to = greatest(fetched_to, $2::date)
- WHERE account_id = $1::text
+   SET fetched = clock_timestamp(), by_api = $3::boolean,
+       fetched_to = CASE WHEN by_api = $3::boolean THEN greatest(fetched_to, $2::date)
+                         ELSE $2::date END
+ WHERE account_id = $1::text AND ($3::boolean OR NOT by_api)
 
 -- name: ask_fetch
 -- Somebody wants the account looked at now.

@@ -21,6 +21,7 @@ CREATE TABLE bank_accounts (
     opening_minor       bigint,
     fetched             timestamptz,
     fetched_to          date,
+    by_api              boolean     NOT NULL DEFAULT false,
     created             timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT bank_accounts_pkey PRIMARY KEY (account_id)
 );
@@ -30,6 +31,9 @@ COMMENT ON TABLE bank_accounts IS
 COMMENT ON COLUMN bank_accounts.opening_minor IS
     'The balance before the first row that was stored: held before the account was followed, and in no'
     ' wallet. Null until there is a row that says. Balance behind the last row = opening - control.';
+
+COMMENT ON COLUMN bank_accounts.by_api IS
+    'Whether fetched and fetched_to are the API''s; before its first word they are of statement files.';
 
 CREATE TABLE bank_rows (
     row_id              uuid        NOT NULL,

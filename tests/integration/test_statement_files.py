@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -96,11 +97,60 @@ async def test_a_file_that_cannot_be_read_stores_nothing(town: Branch) -> None:
     await handed_in(town, HEADER, expect=422, format="PDF")
 
 
+async def test_the_opening_balance_is_that_of_the_first_row_that_tells_one(town: Branch) -> None:
+    await handed_in(town, f"{HEADER}2026-11-02,rent,10.00\n")
+    (account,) = (await town.running.get("/v1/bank/accounts"))["items"]
+    assert account["openingBalance"] is None
+    columns = json.dumps({**json.loads(COLUMNS), "balance": "Balance"})
+    told = "Date,Details,Amount,Balance\n2026-11-05,rent,5.00,115.00\n"
+    await handed_in(town, told, columns=columns)
+    (account,) = (await town.running.get("/v1/bank/accounts"))["items"]
+    assert account["openingBalance"] == "100.00"
+
+
+async def test_a_file_says_nothing_of_days_to_come(town: Branch) -> None:
+    ofx = (
+        "<OFX><STMTRS><CURDEF>ZAR<BANKTRANLIST><DTSTART>20261101<DTEND>20990101"
+        "<STMTTRN><TRNTYPE>CREDIT<DTPOSTED>20261102<TRNAMT>250.00<NAME>RENT"
+        "</STMTTRN></BANKTRANLIST></STMTRS></OFX>"
+    )
+    assert (await handed_in(town, ofx, format="OFX"))["new"] == 1
+    ahead = await town.owner.fetchval("SELECT fetched_to - now()::date FROM bank_accounts")
+    assert abs(ahead) <= 1
+    assert (await handed_in(town, f"{HEADER}9999-12-31,rent,10.00\n"))["problem"]
+    assert (await handed_in(town, f"{HEADER}2026-11-03,rent,10.00\n"))["new"] == 1
+
+
+async def test_two_sources_that_say_another_day_book_once(
+    servers: Servers, template: str, tmp_path: Path
+) -> None:
+    async with branch(servers, template, tmp_path) as town:
+        await town.play.credit(10_00, "RENT FROM NAIDOO FOR MAY")
+        day = date.fromisoformat((await town.play.state())["rows"][0]["postingDate"])
+        account = town.play.account_id
+        async with banking(town.database, town.broker, None, bank_accounts=account):
+            await town.followed()
+            await handed_in(town, f"{HEADER}{day - timedelta(days=1)},rent naidoo,10.00\n")
+            await town.booked(1)
+        async with town.bank():
+            await town.fetch()
+            (held,) = (await town.running.get("/v1/bank/exceptions"))["items"]
+            assert held["kind"] == "HELD"
+            path = f"/v1/bank/exceptions/{held['exceptionId']}/resolutions"
+            await town.post("bank", path, {"resolution": "SAME", "reason": "seen"})
+            found = await town.fetch()
+            assert (found["new"], found["exceptions"], found["problem"]) == (0, 0, None)
+        rows = [row for row in await town.rows() if row["retracted"] is None]
+        assert of(rows, "source", "amount_minor") == [("API", 10_00)]
+        assert rows[0]["booked"] is not None
+        assert await town.suspense() == Decimal(10)
+
+
 async def test_the_api_after_a_file(servers: Servers, template: str, tmp_path: Path) -> None:
     """The account was followed by files; from now on the bank is asked, in words of its own."""
     async with branch(servers, template, tmp_path) as town:
-        await town.play.credit(10_00, "RENT FROM NAIDOO FOR MAY")
-        await town.play.credit(11_00, "ANOTHER")
+        told = await town.play.credit(10_00, "RENT FROM NAIDOO FOR MAY")
+        told += await town.play.credit(11_00, "ANOTHER")
         day = (await town.play.state())["rows"][0]["postingDate"]
         account = town.play.account_id
         async with banking(town.database, town.broker, None, bank_accounts=account):
@@ -110,7 +160,14 @@ async def test_the_api_after_a_file(servers: Servers, template: str, tmp_path: P
         async with town.bank():
             rows = await town.booked(2)
             assert (await town.fetch())["new"] == 0
-        assert of(rows, "source", "amount_minor") == [("CSV", 10_00), ("API", 11_00)]
+        assert of(rows, "source", "amount_minor") == [("API", 10_00), ("API", 11_00)]
         assert rows[0]["posted_order"] is not None
         assert await town.exceptions() == []
+        for row_id in told:
+            await town.play.change(row_id, "renumber")
+        async with town.bank():
+            assert (await town.fetch())["problem"] is None
+        numbers = of(await town.rows(), "posted_order")
+        assert set(numbers).isdisjoint(of(rows, "posted_order"))
+        assert await town.exceptions() == [("MOVED", False)] * 2
         await town.assert_ties()

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import hypothesis
+import pytest
 from hypothesis import strategies
 
 from bank.investec.records import Direction, Row, Rows, RowStatus
@@ -153,6 +154,44 @@ def test_another_source_has_its_own_words_and_numbers() -> None:
     file = line(None, description="rent naidoo", value_date=None, transaction_date=None)
     changes = compare(told, fetched(file, file, file, source="CSV"))
     assert (len(changes.same), changes.new, changes.vanished) == (2, [file], [])
+
+
+def test_the_same_deposit_a_week_later_is_another_one() -> None:
+    """Its source says no other day than the one on which it was posted, and no balance."""
+    bare: dict[str, Any] = {"value_date": None, "transaction_date": None, "running_minor": None}
+    later = line(None, posting_date=DAY + timedelta(days=5), **bare)
+    for order in (None, 1):
+        known_before = known(line(order, **bare), source="CSV")
+        changes = compare(known_before, fetched(later, source="CSV", whole=False))
+        assert changes.same == []
+    edge = known(line(None, posting_date=WEEK[0], **bare), source="CSV")
+    changes = compare(edge, fetched(later, source="CSV", whole=False))
+    assert (changes.new, changes.held, changes.vanished) == ([later], [], [])
+
+
+def test_another_day_without_a_balance_waits_for_a_person() -> None:
+    """What the two say of the payment's own day is the same: it may be one, and it may be two."""
+    edge = line(1, posting_date=WEEK[0], running_minor=None)
+    moved = line(2, running_minor=None)
+    changes = compare(known(edge), fetched(moved, whole=False))
+    assert (changes.same, changes.new) == ([], [])
+    assert [each.line for each in changes.held] == [moved]
+
+
+@pytest.mark.parametrize(("days", "waits"), [(-4, False), (-3, True), (1, True), (4, False)])
+def test_another_source_may_say_another_day(days: int, waits: bool) -> None:
+    told = known(line(1, posting_date=DAY + timedelta(days=days)))
+    file = line(None, description="rent naidoo", value_date=None, transaction_date=None)
+    for changes in (
+        compare(told, replace(fetched(file, source="CSV", whole=False))),
+        compare([], Fetched("CSV", DAY, DAY, [file]), near=told),
+    ):
+        assert [each.line for each in changes.held] == ([file] if waits else [])
+        assert changes.new == ([] if waits else [file])
+    mine = [replace(each, source="CSV") for each in told]
+    assert compare([], Fetched("CSV", DAY, DAY, [file]), near=mine).new == [file]
+    other = replace(file, amount_minor=11)
+    assert compare([], Fetched("CSV", DAY, DAY, [other]), near=told).new == [other]
 
 
 def test_rows_that_are_not_settled_wait() -> None:
