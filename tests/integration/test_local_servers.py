@@ -210,6 +210,7 @@ async def test_migrate_makes_the_users_that_it_is_given_passwords_for(
         "SOV_WRITER_PASSWORD": kept.password(postgres.WRITER),
         "SOV_READER_PASSWORD": kept.password(postgres.READER),
         "SOV_UPLOADER_PASSWORD": kept.password(postgres.UPLOADER),
+        "SOV_BANKER_PASSWORD": kept.password(postgres.BANKER),
         "SOV_AMQP_GATEWAY_PASSWORD": "fresh",
         # What the other tests here go on with.
         "SOV_AMQP_CONSUMER_PASSWORD": kept.password(rabbitmq.user_key(rabbitmq_conf.CONSUMER)),

@@ -83,6 +83,7 @@ class OutcomeRow:
     subject_id: UUID | None
     decided: datetime
     detail: str | None
+    actor: str = ""
 
     @property
     def details(self) -> dict[str, Any]:

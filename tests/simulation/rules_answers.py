@@ -174,9 +174,8 @@ def nothing_came_from_nowhere(case: Case) -> Iterator[Finding]:
             for name in _names_of(operation):
                 silent[name].append(operation.number)
     explained: set[int] = set()
-    strangers = [
-        (o, case.names_of(o)) for o in case.rows.outcomes if o.command_id not in case.known
-    ]
+    unknown = [(o, case.names_of(o)) for o in case.rows.outcomes if o.command_id not in case.known]
+    strangers = [(o, names) for o, names in unknown if not _is_the_banks_wallet(o, names)]
     # Those without a name may be anybody's: they get what the others leave.
     for outcome, names in sorted(strangers, key=lambda each: not each[1]):
         callers = [
@@ -187,6 +186,12 @@ def nothing_came_from_nowhere(case: Case) -> Iterator[Finding]:
             wrong = Wrong.ANSWER if outcome.kind == "Rejection" else Wrong.DOUBLED
             yield Finding(wrong, "from-nowhere", detail)
         explained.update(callers[:1])
+
+
+def _is_the_banks_wallet(outcome: OutcomeRow, names: set[str]) -> bool:
+    """The bank process makes its own when it starts; without deposits it moves nothing."""
+    made = outcome.kind == "WalletCreated" and outcome.actor == "bank"
+    return made and all(name.startswith("bank-") for name in names)
 
 
 def _names_of(operation: Operation) -> set[str]:
