@@ -189,6 +189,10 @@ async def _require_wallets(
             raise NotValid("names a wallet that is closed", pointer)
         if share.wallet_id in own:
             raise NotValid("names the wallet that the money would come from", pointer)
+        # What is taken back of a row that lay in suspense comes from there.
+        taken_back = asked.kind is Kind.RETRACT and share.wallet_id == row["suspense_wallet"]
+        if wallet["is_the_banks"] and not taken_back:
+            raise NotValid("names a wallet that stands for a bank account", pointer)
         if asked.kind is Kind.ALLOCATE and wallet["type"] != "STANDARD":
             raise NotValid("names a SYSTEM wallet: that would be a write-off", pointer)
         if asked.kind is Kind.WRITE_OFF and wallet["type"] != "SYSTEM":

@@ -65,7 +65,7 @@ async def order_of(call: Call, services: Services, body: NewPayout) -> Order:
     if wallet_id in source.wallets:
         raise Refusal(
             Code.SAME_WALLET,
-            "the wallet stands for the bank account itself: suspense goes back by an action RETURN",
+            "the wallet stands for a bank account itself: suspense goes back by an action RETURN",
         )
     payee = body.beneficiary
     return Order(

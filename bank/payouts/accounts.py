@@ -15,23 +15,27 @@ class Source:
     account_id: str
     currency: str
     wallets: frozenset[UUID]
-    """Those that stand for it in the books."""
+    """Those that stand for bank accounts in the books, for this one and for all others."""
     debtor: Debtor
 
 
 async def sources(connection: Queries) -> list[Source]:
+    found = await connection.fetch(SQL.accounts)
+    wallets = frozenset(
+        row[name]
+        for row in found
+        for name in ("control_wallet", "suspense_wallet", "charges_wallet")
+    )
     return [
         Source(
             account_id=row["account_id"],
             currency=row["currency"],
-            wallets=frozenset(
-                row[name] for name in ("control_wallet", "suspense_wallet", "charges_wallet")
-            ),
+            wallets=wallets,
             debtor=Debtor(
                 name=row["name"] or "Store of Value",
                 account_number=row["account_number"] or row["account_id"],
                 currency=row["currency"],
             ),
         )
-        for row in await connection.fetch(SQL.accounts)
+        for row in found
     ]

@@ -40,17 +40,19 @@ def find(payee: Payee, known: Iterable[Beneficiary]) -> Beneficiary | Missing:
         return Missing("the bank has no beneficiary with this account number and branch code")
     paid = [b for b in same if b.last_paid is not None]
     if not paid:
-        return Missing("the beneficiary has never been paid, and the first payment is by hand")
+        return Missing(
+            "the beneficiary has never been paid, and the first payment is made at the bank"
+        )
     return min(paid, key=lambda b: b.beneficiary_id)
 
 
 _STEPS: Final = (
-    "Either pay it by hand: upload the file that `./sov payouts export` writes, or make this"
-    " payment in the bank's pages with {reference} as your own reference. It is settled when the"
-    " bank's row with that reference appears; do not resume it.",
+    "Either bring it to the bank in a file: `./sov payouts export` writes one, and from then on it"
+    " is AWAITING_BANK and asked for in no other way. Do not pay it by hand without a file: it"
+    " could be resumed, or cancelled, by somebody who does not know that.",
     "Or let the API pay it: add {name}, account {number}, branch {branch}, as a beneficiary in the"
-    " bank's pages, pay it once there with another reference (any small amount), and then say"
-    " `./sov payouts resume {payout_id}`. Resume only what was not paid by hand.",
+    " bank's pages, pay it once there a small amount that is not this one, with another reference,"
+    " and then say `./sov payouts resume {payout_id}`.",
     "Or cancel it: `./sov payouts cancel {payout_id} --reason ...`; the money is free again.",
 )
 
@@ -60,7 +62,6 @@ def steps(payout: Payout) -> list[str]:
     payee = payout.order.payee
     return [
         step.format(
-            reference=payout.my_reference,
             name=payee.name,
             number=payee.account_number,
             branch=payee.branch_code,

@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 
 from bank.payouts import names, orders
+from bank.payouts.accounts import sources as sources_of
 from bank.payouts.orders import Payout
 from bank.payouts.states import Event, sources, target
 from bank.services import ACTOR, Services
@@ -19,6 +20,7 @@ from topology.errors import Unavailable
 
 _AT_ONCE: Final = 100
 _WAIT_S: Final = 10.0
+_THE_BANKS: Final = "the wallet stands for a bank account itself"
 _PASSING: Final = frozenset({Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED})
 
 _log = structlog.get_logger(__name__)
@@ -45,6 +47,10 @@ class Placing:
 
     async def _place(self, payout: Payout) -> None:
         services, last = self._services, payout.not_after
+        accounts = await sources_of(services.pool)
+        if any(payout.order.wallet_id in account.wallets for account in accounts):
+            await not_reserved(services.pool, payout, _THE_BANKS)
+            return
         if last is not None and last <= services.clock.decision_time():
             # A command that was sent before cannot be decided any more; one that was is there.
             if not await services.pool.fetchval(SQL.is_reserved, payout.session_id):

@@ -79,38 +79,45 @@ async def recognise(connection: Queries, row: Seen) -> Verdict:
     found = [orders.read(each) for each in rows]
     if row.credit:
         return judge_credit(row, found)
-    alike: list[Payout] = []
-    if not found:
-        near = await connection.fetch(SQL.alike, row.account_id, row.amount_minor, row.posting_date)
-        alike = [orders.read(each) for each in near]
-    vanished = {each["payout_id"] for each in rows if each["vanished"]}
-    return judge_debit(row, found, alike, vanished)
+    if found:
+        vanished = {each["payout_id"] for each in rows if each["vanished"]}
+        return judge_debit(row, found, vanished)
+    size = (row.account_id, row.amount_minor, row.posting_date)
+    alike = [orders.read(each) for each in await connection.fetch(SQL.alike, *size)]
+    files = [each["export_id"] for each in await connection.fetch(SQL.files_alike, *size)]
+    return judge_unnamed(alike, files)
 
 
-def judge_debit(
-    row: Seen,
-    named: Sequence[Payout],
-    alike: Sequence[Payout],
-    vanished: Collection[UUID] = (),
-) -> Verdict:
-    """Given the payouts that it names, those of its amount whose row is missing, and of which of
-    those that it names the row has vanished."""
+def judge_debit(row: Seen, named: Sequence[Payout], vanished: Collection[UUID] = ()) -> Verdict:
+    """Given the payouts that it names, one at least, and of which of these the row has vanished."""
     ids = tuple(payout.payout_id for payout in named)
     if len(named) > 1:
         return Doubtful("it names several payouts", ids)
-    if named:
-        (payout,) = named
-        if payout.order.amount_minor != row.amount_minor:
-            return Doubtful(f"it names payout {payout.my_reference}, of another amount", ids)
-        if payout.payout_id in vanished:
-            return Belongs(payout, Part.MADE_AGAIN)
-        if payout.debit_row is not None:
-            return Doubtful(f"payout {payout.my_reference} has its row already", ids)
-        return Belongs(payout, Part.MADE)
+    (payout,) = named
+    if payout.order.amount_minor != row.amount_minor:
+        return Doubtful(f"it names payout {payout.my_reference}, of another amount", ids)
+    if payout.payout_id in vanished:
+        return Belongs(payout, Part.MADE_AGAIN)
+    if payout.debit_row is not None:
+        return Doubtful(f"payout {payout.my_reference} has its row already", ids)
+    return Belongs(payout, Part.MADE)
+
+
+def judge_unnamed(alike: Sequence[Payout], files: Sequence[UUID]) -> Verdict:
+    """A debit that names no payout: given those of its amount whose row is missing, and the files
+    of its total that are not paid."""
     if alike:
+        given_up = all(payout.state is State.REJECTED for payout in alike)
         return Doubtful(
-            "it names no payout, and has the amount of one that the bank may have made",
+            "it names no payout, and has the amount of one that the bank may have made"
+            + (f", which was given up: {alike[0].my_reference}" if given_up else ""),
             tuple(payout.payout_id for payout in alike),
+        )
+    if files:
+        return Doubtful(
+            f"it names no payout, and has the total of file {files[0]}: the bank may have paid the"
+            " payouts that are in it as one",
+            (),
         )
     return None
 

@@ -25,6 +25,7 @@ class Payouts(Statements):
     of_key: str
     of_references: str
     alike: str
+    files_alike: str
     on_its_own: str
     page: str
     words: str

@@ -232,6 +232,10 @@ SELECT r.*, a.currency FROM bank_rows r JOIN bank_accounts a USING (account_id)
  ORDER BY r.row_id DESC LIMIT $3::integer
 
 -- name: wallet
--- Whether money of this currency can be given to the wallet.
+-- Whether money of this currency can be given to the wallet; and whether it is one that stands for a
+-- bank account, into which money comes by rows alone.
 -- $1 uuid wallet id
-SELECT wallet_id, type, currency, status FROM wallets WHERE wallet_id = $1::uuid
+SELECT wallet_id, type, currency, status,
+       EXISTS (SELECT FROM bank_accounts
+                WHERE $1::uuid IN (control_wallet, suspense_wallet)) AS is_the_banks
+  FROM wallets WHERE wallet_id = $1::uuid

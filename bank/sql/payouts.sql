@@ -48,12 +48,26 @@ SELECT p.*, EXISTS (SELECT FROM bank_rows r
    AND (my_reference = ANY ($2::text[]) OR payment_reference = ANY ($3::text[]))
 
 -- name: alike
--- Payouts of an amount that the bank may have made, and whose row is not known.
+-- Payouts of an amount that the bank may have made, and whose row is not known; also those of the
+-- last month that it was asked for and that were given up, or refused.
 -- $1 text account, $2 bigint amount, $3 date posted
 SELECT * FROM payouts
  WHERE account_id = $1::text AND amount_minor = $2::bigint AND debit_row IS NULL
-   AND state IN ('AWAITING_BENEFICIARY', 'SUBMITTING', 'AWAITING_BANK', 'UNKNOWN')
+   AND (state IN ('AWAITING_BENEFICIARY', 'SUBMITTING', 'AWAITING_BANK', 'UNKNOWN')
+        OR (state = 'REJECTED' AND (submitted IS NOT NULL OR export_id IS NOT NULL)
+            AND (changed AT TIME ZONE 'Africa/Johannesburg')::date >= $3::date - 30))
    AND (requested AT TIME ZONE 'Africa/Johannesburg')::date <= $3::date
+
+-- name: files_alike
+-- Files of a total, of whose payouts one at least has no row: a bank may pay a file as one.
+-- $1 text account, $2 bigint total, $3 date posted
+SELECT e.export_id FROM payout_exports e
+ WHERE e.account_id = $1::text AND e.total_minor = $2::bigint
+   AND (e.made AT TIME ZONE 'Africa/Johannesburg')::date <= $3::date
+   AND EXISTS (SELECT FROM payouts p
+                WHERE p.export_id = e.export_id AND p.debit_row IS NULL
+                  AND (p.state <> 'REJECTED'
+                       OR (p.changed AT TIME ZONE 'Africa/Johannesburg')::date >= $3::date - 30))
 
 -- name: on_its_own
 -- Whether two people have said that a row is no payout's (an action BOOK).
@@ -204,15 +218,21 @@ SELECT payout_id, 'GIVEN_UP', $2::text, $3::text, $4::text FROM stepped
 RETURNING payout_id
 
 -- name: name_row
--- Somebody says that an unbooked debit is this payout's; another one has to say so too.
+-- Somebody says that an unbooked debit is this payout's; another one has to say so too. The row is
+-- locked before the payout, as by whoever decides rows.
 -- $1 uuid payout id, $2 uuid row id, $3 text key id, $4 text owner, $5 text reason
-WITH stepped AS (
+WITH locked AS MATERIALIZED (
+    SELECT account_id, amount_minor FROM bank_rows
+     WHERE row_id = $2::uuid AND NOT credit AND decided IS NULL AND vanished IS NULL
+       FOR UPDATE
+), stepped AS (
     UPDATE payouts p SET named_row = $2::uuid, named_by = $4::text, changed = clock_timestamp()
-      FROM bank_rows r
-     WHERE p.payout_id = $1::uuid AND p.state IN ('AWAITING_BENEFICIARY', 'AWAITING_BANK', 'UNKNOWN')
+      FROM locked r
+     WHERE p.payout_id = $1::uuid
+       AND (p.state IN ('AWAITING_BENEFICIARY', 'AWAITING_BANK', 'UNKNOWN')
+            OR (p.state = 'REJECTED' AND (p.submitted IS NOT NULL OR p.export_id IS NOT NULL)))
        AND p.giving_up IS NULL AND p.named_row IS NULL AND p.debit_row IS NULL
-       AND r.row_id = $2::uuid AND NOT r.credit AND r.account_id = p.account_id
-       AND r.amount_minor = p.amount_minor AND r.decided IS NULL AND r.vanished IS NULL
+       AND r.account_id = p.account_id AND r.amount_minor = p.amount_minor
  RETURNING p.payout_id
 )
 INSERT INTO payout_words (payout_id, word, key_id, owner, reason)

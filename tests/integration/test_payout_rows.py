@@ -10,7 +10,7 @@ import pytest
 
 from tests.databases import Database
 from tests.integration.gateways import code
-from tests.integration.payout_town import Town, town
+from tests.integration.payout_town import PAYEE, Town, town
 from tests.integration.processes import Broker
 from tests.polling import eventually
 
@@ -96,6 +96,45 @@ async def test_a_row_whose_reference_was_cut_is_the_payouts_where_two_people_say
     await here.said(payout, "approvals", "cora", "AWAITING_BANK", of="ROW")
     await here.becomes(payout, "SETTLED")
     assert await here.balance(wallet) == ("20.00", "20.00")
+
+
+async def test_a_debit_like_a_payout_that_was_given_up_is_no_bank_charge(here: Town) -> None:
+    wallet = await here.running.wallet("escrow-01", "30.00")
+    await here.play.fault(route="payments", kind="status", status=500)
+    payout = await here.ask("escrow-01", "10.00")
+    await here.said(payout, "approvals", "ben", "HELD")
+    await here.becomes(payout, "UNKNOWN")
+    await here.said(payout, "cancellations", "anna", "UNKNOWN")
+    await here.said(payout, "approvals", "ben", "REJECTED", of="GIVING_UP")
+    await here.available(wallet, "30.00")
+    await here.play.credit(10_00, "INTERNET BANKING PAYMENT", type="DEBIT")
+    row_id = await here.row("PAYOUT")
+    asked = {"rowId": row_id, "reason": "it was made after all"}
+    path = f"/v1/payouts/{payout['payoutId']}/rows"
+    named = await here.running.http.post(path, json=asked, headers=here.by("ben"))
+    assert named.status_code == 200, named.text
+    await here.said(payout, "approvals", "cora", "REJECTED", of="ROW")
+    await here.becomes(payout, "SETTLED")
+    assert await here.balance(wallet) == ("20.00", "20.00")
+
+
+async def test_a_file_that_is_paid_as_one_is_no_bank_charge(here: Town) -> None:
+    wallet = await here.running.wallet("escrow-01", "30.00")
+    new = {**PAYEE, "accountNumber": "62000000777"}
+    payouts = [await here.ask("escrow-01", amount, beneficiary=new) for amount in ("10.00", "5.00")]
+    for payout in payouts:
+        await here.said(payout, "approvals", "ben", "HELD")
+        await here.becomes(payout, "AWAITING_BENEFICIARY")
+    asked = {"format": "PAIN.001"}
+    made = await here.running.http.post("/v1/payouts/exports", json=asked, headers=here.by("anna"))
+    assert made.status_code == 201, made.text
+    await here.play.credit(15_00, "BATCH", type="DEBIT")
+    row_id = await here.row("PAYOUT")
+    detail = await here.owner.fetchval("SELECT detail FROM sov.bank_exceptions")
+    assert made.json()["exportId"] in detail
+    # Of what it is made, people have to say; here that it was none of them.
+    await here.act(row_id, "BOOK")
+    assert await here.balance(wallet) == ("30.00", "15.00")
 
 
 async def test_a_doubtful_row_is_a_bank_charge_where_two_people_say_so(here: Town) -> None:

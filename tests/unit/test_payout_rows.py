@@ -18,6 +18,7 @@ from bank.payouts.recognising import (
     TooEarly,
     judge_credit,
     judge_debit,
+    judge_unnamed,
 )
 from bank.payouts.states import State
 
@@ -70,29 +71,38 @@ def seen(*, credit: bool = False, minor: int = 10_050) -> Seen:
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.SETTLED, State.RETURNED}))
 def test_a_payout_that_the_bank_has_made_is_that_whatever_was_believed(state: State) -> None:
-    found = judge_debit(seen(), [payout(state=state)], [])
+    found = judge_debit(seen(), [payout(state=state)])
     assert found == Belongs(payout(state=state), Part.MADE)
 
 
 def test_a_debit_that_nearly_fits_is_for_people() -> None:
-    for named, alike in (
-        ([payout(minor=10_049)], []),
-        ([payout(1), payout(2)], []),
-        ([payout(state=State.SETTLED)], []),
-        ([dataclasses.replace(payout(), debit_row=_ROW)], []),
-        ([], [payout()]),
-        ([], [payout(1), payout(2)]),
+    for named in (
+        [payout(minor=10_049)],
+        [payout(1), payout(2)],
+        [payout(state=State.SETTLED)],
+        [dataclasses.replace(payout(), debit_row=_ROW)],
     ):
-        assert isinstance(judge_debit(seen(), named, alike), Doubtful)
+        assert isinstance(judge_debit(seen(), named), Doubtful)
+    for alike in ([payout()], [payout(1), payout(2)]):
+        assert isinstance(judge_unnamed(alike, []), Doubtful)
+
+
+def test_a_debit_of_what_was_given_up_or_went_in_a_file_says_so() -> None:
+    given_up = judge_unnamed([payout(state=State.REJECTED)], [])
+    assert isinstance(given_up, Doubtful)
+    assert "given up: PO000000000001" in given_up.why
+    whole = judge_unnamed([], [_ROW])
+    assert isinstance(whole, Doubtful)
+    assert f"the total of file {_ROW}" in whole.why
 
 
 def test_a_payout_whose_row_vanished_and_came_again_is_made_again() -> None:
     made = payout(state=State.SETTLED)
-    assert judge_debit(seen(), [made], [], {made.payout_id}) == Belongs(made, Part.MADE_AGAIN)
+    assert judge_debit(seen(), [made], {made.payout_id}) == Belongs(made, Part.MADE_AGAIN)
 
 
 def test_a_debit_that_names_nothing_and_is_of_no_payouts_amount_is_the_banks_own() -> None:
-    assert judge_debit(seen(), [], []) is None
+    assert judge_unnamed([], []) is None
 
 
 def test_a_credit_undoes_a_payout_that_was_made() -> None:
