@@ -12,6 +12,7 @@ import uuid_utils.compat
 
 from bank.lines import minor
 from bank.matching import LONGEST_ALIAS, plain, words
+from bank.payouts.approvals import Person
 from bank.refusals import Conflict, NotValid
 from bank.sql import ACTIONS as SQL
 from bank.sql import DEPOSITS
@@ -34,9 +35,10 @@ class Expected:
 
 
 async def add_alias(
-    connection: Any, account_id: str, spelling: str, wallet_id: UUID, by: str
+    connection: Any, account_id: str, spelling: str, wallet_id: UUID, person: Person
 ) -> UUID:
-    """Within the caller's transaction. Raises ``BankRefusal``."""
+    """It waits for somebody else's word. Within the caller's transaction. Raises
+    ``BankRefusal``."""
     alias = plain(spelling)
     if len(alias) < _SHORTEST or len(words(spelling)) > LONGEST_ALIAS:
         raise NotValid(
@@ -47,7 +49,8 @@ async def add_alias(
     await _require_wallet(connection, wallet_id, currency)
     alias_id: UUID = uuid_utils.compat.uuid7()
     made = await connection.fetchval(
-        SQL.add_alias, alias_id, account_id, alias, spelling, wallet_id, by
+        SQL.add_alias,
+        *(alias_id, account_id, alias, spelling, wallet_id, person.key_id, person.owner),
     )
     if made is None:
         raise Conflict("these words stand for a wallet already")

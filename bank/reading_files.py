@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
-from uuid import UUID
+from typing import Any
 
 import asyncpg
 import structlog
@@ -39,6 +40,7 @@ class Files:
                     read,
                     *(file["format"], file["body"], file["columns"]),
                     *(account.currency, account.exponent),
+                    (account.account_id, account.account_number),
                 )
             except Exception as error:  # whatever is in a file must not stop those behind it
                 problem = str(error)
@@ -49,7 +51,7 @@ class Files:
                 await pool.fetch(SQL.end_statement, file["statement_id"], 0, 0, 0, problem)
                 continue
             try:
-                await self._store(file["statement_id"], account, self._until_today(fetched))
+                await self._store(file, account, self._until_today(fetched))
             except _NOT_STORABLE as error:
                 _log.exception("bank.file_defect", file=str(file["statement_id"]))
                 problem = f"it could not be stored: {error}"
@@ -63,10 +65,21 @@ class Files:
             fetched, first=min(fetched.first, today), last=min(fetched.last, today), today=today
         )
 
-    async def _store(self, statement_id: UUID, account: BankAccount, fetched: Fetched) -> None:
-        async with self._services.pool.acquire() as connection, connection.transaction():
-            stored = await store(connection, account.account_id, fetched)
-            await connection.fetch(
-                SQL.end_statement,
-                *(statement_id, stored.rows, stored.new, stored.exceptions, None),
-            )
+    async def _store(self, file: Mapping[str, Any], account: BankAccount, fetched: Fetched) -> None:
+        """Unless it says something new and nobody else has agreed to it: then nothing is kept of it
+        but how much that was."""
+        async with self._services.pool.acquire() as connection:
+            attempt = connection.transaction()
+            await attempt.start()
+            try:
+                stored = await store(connection, account.account_id, fetched)
+                found = (file["statement_id"], stored.rows, stored.new, stored.exceptions)
+                if file["approved"] or not (stored.new or stored.exceptions):
+                    await connection.fetch(SQL.end_statement, *found, None)
+                    await attempt.commit()
+                    return
+            except BaseException:
+                await attempt.rollback()
+                raise
+            await attempt.rollback()
+            await connection.fetch(SQL.await_approval, *found)

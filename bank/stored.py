@@ -49,6 +49,8 @@ class BankAccount:
     fetched_to: date | None
     by_api: bool
     """Whether the API has told so; else files have."""
+    account_number: str | None
+    """What the bank calls it where people see it."""
 
     @property
     def exponent(self) -> int:

@@ -79,6 +79,28 @@ def statement(file: Path, form: str, columns: str | None, account_id: str | None
         _came(system, f"/v1/bank/statements/{taken['statementId']}")
 
 
+@click.command("approve-statement")
+@click.argument("statement_id", metavar="STATEMENT")
+@click.option("--reason")
+def approve_statement(statement_id: str, reason: str | None) -> None:
+    """Believe a statement file that somebody else has handed in, and wait for what comes of it."""
+    path = f"/v1/bank/statements/{statement_id}"
+    with calling("approver") as system:
+        system.done("POST", f"{path}/approvals", json={} if reason is None else {"reason": reason})
+        _came(system, path)
+
+
+@click.command("refuse-statement")
+@click.argument("statement_id", metavar="STATEMENT")
+@click.option("--reason")
+@click.option("--own", is_flag=True, help="Take back what one has handed in oneself.")
+def refuse_statement(statement_id: str, reason: str | None, own: bool) -> None:
+    """Nothing is to be stored of a statement file that waits for approval."""
+    path = f"/v1/bank/statements/{statement_id}/refusals"
+    with calling("bank" if own else "approver") as system:
+        system.done("POST", path, json={} if reason is None else {"reason": reason})
+
+
 @click.command("exceptions")
 @click.option("--all", "everything", is_flag=True, help="Those that are resolved too.")
 @_JSON
@@ -118,7 +140,8 @@ def list_aliases() -> None:
     """Those in force."""
     with calling("bank") as system:
         for each in system.pages("/v1/bank/aliases"):
-            click.echo(f"{each['aliasId']}  {each['alias']!r} is {each['walletId']}")
+            waits = "" if each["status"] == "IN_FORCE" else "  waits for approval"
+            click.echo(f"{each['aliasId']}  {each['alias']!r} is {each['walletId']}{waits}")
 
 
 @alias.command("add")
@@ -126,10 +149,21 @@ def list_aliases() -> None:
 @click.argument("wallet_id", metavar="WALLET")
 @_ACCOUNT
 def add_alias(words: str, wallet_id: str, account_id: str | None) -> None:
-    """Let WORDS stand for WALLET from now on."""
+    """Let WORDS stand for WALLET, once another person has approved it."""
     with calling("bank") as system:
         body = {"accountId": account_id or _only(system), "alias": words, "walletId": wallet_id}
         click.echo(system.done("POST", "/v1/bank/aliases", json=body)["aliasId"])
+
+
+@alias.command("approve")
+@click.argument("alias_id", metavar="ALIAS")
+@click.option("--reason")
+def approve_alias(alias_id: str, reason: str | None) -> None:
+    """Agree to words that somebody else lets stand for a wallet."""
+    body = {} if reason is None else {"reason": reason}
+    with calling("approver") as system:
+        found = system.done("POST", f"/v1/bank/aliases/{alias_id}/approvals", json=body)
+    click.echo(f"{found['aliasId']}  {found['status']}")
 
 
 @alias.command("end")
@@ -164,7 +198,10 @@ def expect(
         click.echo(system.done("POST", "/v1/bank/expected-payments", json=body)["expectedId"])
 
 
-COMMANDS: Final = (accounts, rows, fetch, statement, exceptions, resolve, alias, expect)
+COMMANDS: Final = (
+    *(accounts, rows, fetch, statement, approve_statement, refuse_statement),
+    *(exceptions, resolve, alias, expect),
+)
 
 
 def _only(system: Operator) -> str:
@@ -182,6 +219,12 @@ def _came(system: Operator, path: str) -> None:
         found: Json = system.get(path)
         if found["finished"]:
             break
+        if found.get("status") == "AWAITING_APPROVAL":
+            click.echo(
+                f"{found['rows']} rows, {found['new']} new: it waits for another person's approval:"
+                f" ./sov bank approve-statement {found['statementId']}"
+            )
+            return
         if time.monotonic() > until_s:
             raise click.ClickException("the bank process has not done it yet: is it running?")
         time.sleep(_LOOK_EVERY_S)

@@ -82,7 +82,9 @@ def statement(found: Record) -> Document:
         "statementId": str(found["statement_id"]),
         "accountId": found["account_id"],
         "format": found["format"],
+        "status": found["status"],
         "uploadedBy": found["uploaded_by"],
+        "uploadedOwner": found["uploaded_owner"],
         "uploaded": timestamp(found["uploaded"]),
         **_what_came(found),
     }
@@ -182,6 +184,7 @@ def alias(found: Record) -> Document:
         "accountId": found["account_id"],
         "alias": found["spelling"],
         "walletId": str(found["wallet_id"]),
+        "status": "AWAITING_APPROVAL" if found["approved"] is None else "IN_FORCE",
         "createdBy": found["created_by"],
         "created": timestamp(found["created"]),
     }

@@ -7,24 +7,25 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from bank import hints
+from bank import approving, hints
 from bank.hints import Expected
 from bank.sql import ACTIONS as SQL
 from gateway import bank_documents
 from gateway.answers import CREATED, NO_CONTENT, OK
 from gateway.backend import Backend
-from gateway.bank_bodies import NewAlias, NewExpectedPayment
+from gateway.bank_bodies import NewAlias, NewExpectedPayment, NewWord
 from gateway.bank_schemas import (
     AliasPage,
     AliasSchema,
     ExpectedPaymentPage,
     ExpectedPaymentSchema,
 )
-from gateway.banking import LAST_ID, TAG, deciding, listed, member_id, segment_id
+from gateway.banking import LAST_ID, TAG, deciding, listed, member_id, saying, segment_id
 from gateway.bodies import validated
 from gateway.call import Call
 from gateway.operations import MAKERS, READERS, Operation, Success
 from gateway.parameters import CURSOR, LIMIT
+from gateway.payout_orders import person_of
 from gateway.problems import GatewayCode, Refusal, invalid
 from gateway.reading import read_document
 from gateway.response import Answer
@@ -42,12 +43,21 @@ class BankHints:
     async def add_alias(self, call: Call) -> Answer:
         body = validated(NewAlias, await read_document(call))
         wallet_id = member_id(body.wallet_id, "/walletId")
+        person = person_of(call)
         async with deciding(self._backend) as connection:
             alias_id = await hints.add_alias(
-                connection, body.account_id, body.alias, wallet_id, call.key.key_id
+                connection, body.account_id, body.alias, wallet_id, person
             )
             (found,) = await connection.fetch(SQL.aliases, _next(alias_id), 1)
         return Answer(CREATED, bank_documents.alias(found))
+
+    async def approve_alias(self, call: Call) -> Answer:
+        body = validated(NewWord, await read_document(call))
+        alias_id, person = segment_id(call, "aliasId", "alias"), person_of(call)
+        async with deciding(self._backend) as connection:
+            await approving.approve_alias(connection, alias_id, person, body.reason)
+            (found,) = await connection.fetch(SQL.aliases, _next(alias_id), 1)
+        return Answer(OK, bank_documents.alias(found))
 
     async def end_alias(self, call: Call) -> Answer:
         return await self._end(call, "aliasId", "alias", SQL.end_alias)
@@ -97,7 +107,11 @@ class BankHints:
             _adding(
                 _ALIASES, self.add_alias, "Let words stand for a wallet", NewAlias, AliasSchema
             ),
-            _listing(_ALIASES, self.aliases, "Aliases in force", AliasPage),
+            _listing(_ALIASES, self.aliases, "Aliases that have not ended", AliasPage),
+            saying(
+                *(_ALIASES + "/{aliasId}", "approvals", self.approve_alias, AliasSchema),
+                "Agree to an alias: from then on it counts",
+            ),
             _ending(_ALIASES + "/{aliasId}", self.end_alias, "End an alias"),
             _adding(
                 _EXPECTED,
@@ -135,8 +149,10 @@ def _adding(path: str, answer: Any, summary: str, body: Any, schema: Any) -> Ope
         access=MAKERS,
         tag=TAG,
         summary=summary,
-        success={CREATED: Success("It is in force", schema)},
-        problems=(GatewayCode.BANK_CONFLICT,),
+        success={
+            CREATED: Success("It is kept; an alias waits for another person's approval", schema)
+        },
+        problems=(GatewayCode.BANK_CONFLICT, GatewayCode.SAME_OWNER),
         body=body,
         example=_EXAMPLES[path],
         stores=True,

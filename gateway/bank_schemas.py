@@ -77,7 +77,9 @@ class StatementSchema(_WhatCame):
     statement_id: Id
     account_id: str
     format: Literal["MT940", "CAMT053", "OFX", "CSV"]
+    status: Literal["RECEIVED", "AWAITING_APPROVAL", "APPROVED", "DONE", "REFUSED", "FAILED"]
     uploaded_by: str
+    uploaded_owner: str
     uploaded: Time
 
 
@@ -173,6 +175,7 @@ class AliasSchema(Schema):
     account_id: str
     alias: str
     wallet_id: Id
+    status: Literal["AWAITING_APPROVAL", "IN_FORCE"]
     created_by: str
     created: Time
 

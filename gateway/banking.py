@@ -9,13 +9,16 @@ from uuid import UUID
 
 from asyncpg.pool import PoolConnectionProxy
 
+from bank.payouts.approvals import Person
 from bank.refusals import BankRefusal, Conflict, NotAllowed, NotThere, NotValid
 from bank.sql import LEADING
 from gateway.answers import OK
 from gateway.backend import Backend
+from gateway.bank_bodies import NewWord
 from gateway.call import Call
 from gateway.cursors import Cursor, position_id
 from gateway.identifiers import parse_id
+from gateway.operations import CHECKERS, MAKERS, Operation, Success
 from gateway.payout_orders import bank_of
 from gateway.problems import GatewayCode, Refusal, invalid
 from gateway.response import Answer
@@ -25,6 +28,7 @@ TAG: Final = "bank"
 FIRST_ID: Final = UUID(int=0)
 LAST_ID: Final = UUID(int=2**128 - 1)
 
+Say = Callable[[Any, UUID, Person, str | None], Awaitable[None]]
 Find = Callable[[UUID, int], Awaitable[Sequence[Mapping[str, Any]]]]
 
 
@@ -61,6 +65,27 @@ async def listed(
     page = found[:limit]
     last = page[-1][key] if len(found) > limit else None
     return Answer(OK, cursor.page([document(each) for each in page], last))
+
+
+def saying(path: str, word: str, answer: Any, schema: Any, summary: str) -> Operation:
+    """How a second person agrees or does not: ``word`` is ``approvals`` or ``refusals``."""
+    return Operation(
+        method="POST",
+        path=f"{path}/{word}",
+        answer=answer,
+        access=CHECKERS if word == "approvals" else MAKERS | CHECKERS,
+        tag=TAG,
+        summary=summary,
+        success={OK: Success("As it stands now", schema)},
+        problems=(
+            GatewayCode.BANK_NOT_FOUND,
+            GatewayCode.BANK_CONFLICT,
+            GatewayCode.SAME_OWNER,
+        ),
+        body=NewWord,
+        example={"reason": "seen the proof of payment"},
+        stores=True,
+    )
 
 
 def member_id(text: str, pointer: str) -> UUID:

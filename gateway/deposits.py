@@ -10,24 +10,25 @@ from uuid import UUID
 
 import uuid_utils.compat
 
+from bank import approving
 from bank.files.formats import FORMATS, ColumnsInvalid, columns_of
 from bank.sql import ACTIONS, DEPOSITS
 from gateway import bank_documents
 from gateway.answers import ACCEPTED, OK
 from gateway.backend import Backend
-from gateway.bank_bodies import NewFetch
+from gateway.bank_bodies import NewFetch, NewWord
 from gateway.bank_schemas import (
     BankAccountPage,
     BankRowPage,
     FetchSchema,
     StatementSchema,
 )
-from gateway.banking import TAG, deciding, listed, segment_id, wake
+from gateway.banking import TAG, Say, deciding, listed, saying, segment_id, wake
 from gateway.bodies import validated
 from gateway.call import Call
 from gateway.operations import MAKERS, READERS, Operation, Success
 from gateway.parameters import CURSOR, LIMIT, Parameter, invalid_parameter
-from gateway.payout_orders import bank_of
+from gateway.payout_orders import bank_of, person_of
 from gateway.problems import GatewayCode, Refusal, invalid
 from gateway.reading import read_document
 from gateway.response import Answer
@@ -36,6 +37,7 @@ _ACCOUNTS: Final = "/v1/bank/accounts"
 _ROWS: Final = "/v1/bank/rows"
 _FETCHES: Final = "/v1/bank/fetches"
 _STATEMENTS: Final = "/v1/bank/statements"
+_STATEMENT: Final = "/v1/bank/statements/{statementId}"
 #: A year of a busy account; a file is read as a whole.
 _LARGEST_FILE: Final = 16 * 1024 * 1024
 _ACCOUNT: Final = Parameter(
@@ -97,6 +99,7 @@ class Deposits:
         account_id = call.query.required_text(_OF_ACCOUNT.name, 1, 40)
         format_ = call.query.choice(_FORMAT.name, FORMATS, "")
         columns = _columns(format_, call.query.text(_COLUMNS.name, 1, 1000))
+        person = person_of(call)
         body = await _body(call)
         digest = hashlib.sha256(body + (columns or "").encode()).digest()
         async with deciding(self._backend) as connection:
@@ -110,10 +113,25 @@ class Deposits:
                 columns,
                 digest,
                 body,
-                call.key.key_id,
+                person.key_id,
+                person.owner,
             ) or await connection.fetchval(DEPOSITS.statement_of_digest, account_id, digest)
         await wake(self._backend, "statements")
         return await self._handed_in(statement_id, ACCEPTED)
+
+    async def approve(self, call: Call) -> Answer:
+        return await self._say(call, approving.approve_statement)
+
+    async def refuse(self, call: Call) -> Answer:
+        return await self._say(call, approving.refuse_statement)
+
+    async def _say(self, call: Call, say: Say) -> Answer:
+        body = validated(NewWord, await read_document(call))
+        statement_id, person = segment_id(call, "statementId", "statement"), person_of(call)
+        async with deciding(self._backend) as connection:
+            await say(connection, statement_id, person, body.reason)
+        await wake(self._backend, "statements")
+        return await self._handed_in(statement_id, OK)
 
     async def statement(self, call: Call) -> Answer:
         return await self._handed_in(segment_id(call, "statementId", "statement"), OK)
@@ -198,21 +216,31 @@ class Deposits:
                 tag=TAG,
                 summary="Hand in a statement file",
                 description="Each row of it is booked once, whichever file or look at the bank it"
-                " came by first. The same file again is the first one.",
+                " came by first. The same file again is the first one. Where it says anything new"
+                " it waits for another person's approval.",
                 success={ACCEPTED: Success("It has arrived", StatementSchema)},
+                problems=(GatewayCode.SAME_OWNER,),
                 query=(_OF_ACCOUNT, _FORMAT, _COLUMNS),
                 files={"application/octet-stream": "", "text/csv": "Date,Amount,Details\n"},
                 stores=True,
             ),
             Operation(
                 method="GET",
-                path=_STATEMENTS + "/{statementId}",
+                path=_STATEMENT,
                 answer=self.statement,
                 access=READERS,
                 tag=TAG,
                 summary="What came of a statement file",
                 success={OK: Success("The statement", StatementSchema)},
                 problems=(GatewayCode.BANK_NOT_FOUND,),
+            ),
+            saying(
+                *(_STATEMENT, "approvals", self.approve, StatementSchema),
+                "Believe a statement file that somebody else has handed in",
+            ),
+            saying(
+                *(_STATEMENT, "refusals", self.refuse, StatementSchema),
+                "Refuse a statement file, or take back one's own",
             ),
         ]
 

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from bank import actions
 from bank.actions import Asked, Kind, Share
-from bank.payouts.approvals import Person
 from bank.sql import ACTIONS as SQL
 from gateway import bank_documents
 from gateway.answers import ACCEPTED, OK
 from gateway.backend import Backend
 from gateway.bank_bodies import NewRowAction, NewShare, NewSuspenseAction, NewWord
 from gateway.bank_schemas import BankActionPage, BankActionSchema, SuspensePage
-from gateway.banking import FIRST_ID, TAG, deciding, listed, member_id, segment_id, wake
+from gateway.banking import (
+    FIRST_ID,
+    TAG,
+    Say,
+    deciding,
+    listed,
+    member_id,
+    saying,
+    segment_id,
+    wake,
+)
 from gateway.bodies import validated
 from gateway.call import Call
-from gateway.operations import CHECKERS, MAKERS, READERS, Operation, Success
+from gateway.operations import MAKERS, READERS, Operation, Success
 from gateway.parameters import CURSOR, LIMIT, Parameter
 from gateway.payout_orders import bank_of, person_of
 from gateway.problems import GatewayCode, Refusal, invalid
@@ -40,8 +49,6 @@ _PROBLEMS: Final = (
     GatewayCode.BANK_CONFLICT,
     GatewayCode.SAME_OWNER,
 )
-
-Say = Callable[[Any, UUID, Person, str | None], Awaitable[None]]
 
 
 class Suspense:
@@ -137,8 +144,14 @@ class Suspense:
             _asking(_SUSPENSE + "/{rowId}/actions", self.dispose, NewSuspenseAction, _ALLOCATE),
             _asking("/v1/bank/rows/{rowId}/actions", self.correct, NewRowAction, _BOOK),
             *self._reads(),
-            _saying("approvals", self.approve, "Agree to what somebody else asked for"),
-            _saying("refusals", self.refuse, "Refuse an action, or take back one's own"),
+            saying(
+                *(_ACTION, "approvals", self.approve, BankActionSchema),
+                "Agree to what somebody else asked for",
+            ),
+            saying(
+                *(_ACTION, "refusals", self.refuse, BankActionSchema),
+                "Refuse an action, or take back one's own",
+            ),
         ]
 
     def _list(self) -> Operation:
@@ -200,22 +213,6 @@ def _asking(path: str, answer: Any, body: Any, example: Mapping[str, Any]) -> Op
         problems=_PROBLEMS,
         body=body,
         example=example,
-        stores=True,
-    )
-
-
-def _saying(word: str, answer: Any, summary: str) -> Operation:
-    return Operation(
-        method="POST",
-        path=f"{_ACTION}/{word}",
-        answer=answer,
-        access=CHECKERS if word == "approvals" else MAKERS | CHECKERS,
-        tag=TAG,
-        summary=summary,
-        success={OK: Success("The action as it stands now", BankActionSchema)},
-        problems=_PROBLEMS,
-        body=NewWord,
-        example={"reason": "seen the proof of payment"},
         stores=True,
     )
 

@@ -55,6 +55,7 @@ def _statement(statement: Any) -> Statement:
         balances.get(_CLOSING),
         _day(_text(statement, "FrToDt", "FrDtTm")),
         _day(_text(statement, "FrToDt", "ToDtTm")),
+        _text(statement, "Acct", "Id", "IBAN") or _text(statement, "Acct", "Id", "Othr", "Id"),
     )
 
 

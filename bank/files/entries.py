@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,6 +14,8 @@ from ledger.money import LIMIT_MINOR
 
 #: Banks and programs write more; what is longer helps nobody to match.
 _LONGEST: Final = 500
+#: Shorter numbers end too many others.
+_LONG: Final = 6
 
 
 class FileInvalid(Exception):
@@ -43,6 +46,25 @@ class Statement:
     first: date | None = None
     last: date | None = None
     """The days it covers, where it says so."""
+    account: str | None = None
+    """Whose it is, where it says so."""
+
+
+def require_account(statement: Statement, known: Collection[str | None]) -> None:
+    """That it is the statement of the account which has these numbers. Raises ``FileInvalid``.
+
+    Digits count alone: branch or bank may stand before the number, and zeros.
+    """
+    named = _digits(statement.account)
+    numbers = {_digits(each) for each in known} - {""}
+    if not named or not numbers:
+        return
+    if not any(named == each or (len(each) >= _LONG and named.endswith(each)) for each in numbers):
+        raise FileInvalid(f"it is of account {statement.account}, and was handed in for another")
+
+
+def _digits(text: str | None) -> str:
+    return re.sub(r"[^0-9]", "", text or "", flags=re.ASCII).lstrip("0")
 
 
 def fetched_of(statement: Statement, source: str, currency: str, exponent: int) -> Fetched:

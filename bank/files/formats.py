@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from bank.files import camt053, csv_file, mt940_file, ofx
 from bank.files.csv_file import Columns, ColumnsInvalid, columns_of
-from bank.files.entries import FileInvalid, Statement, fetched_of
+from bank.files.entries import FileInvalid, Statement, fetched_of, require_account
 from bank.lines import Fetched
 
 __all__ = ["FORMATS", "Columns", "ColumnsInvalid", "FileInvalid", "columns_of", "read"]
@@ -20,10 +20,19 @@ _READERS: Final[dict[str, Callable[[bytes], Statement]]] = {
 FORMATS: Final = (*_READERS, "CSV")
 
 
-def read(format_: str, body: bytes, columns: str | None, currency: str, exponent: int) -> Fetched:
-    """All of the file, or none of it. Raises ``FileInvalid``."""
+def read(
+    format_: str,
+    body: bytes,
+    columns: str | None,
+    currency: str,
+    exponent: int,
+    numbers: Collection[str | None] = (),
+) -> Fetched:
+    """All of the file, or none of it; ``numbers`` are those of the account whose it has to be.
+    Raises ``FileInvalid``."""
     if format_ == "CSV":
         statement = csv_file.read(body, columns_of(columns or ""))
     else:
         statement = _READERS[format_](body)
+    require_account(statement, numbers)
     return fetched_of(statement, format_, currency, exponent)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import mt940
 
 from bank.files.entries import Entry, FileInvalid, Statement
+
+_ACCOUNT: Final = re.compile(r"^:25P?:[ \t]*([^\r\n]+?)[ \t]*$", re.M)
 
 
 def read(body: bytes) -> Statement:
@@ -36,7 +39,16 @@ def read(body: bytes) -> Statement:
         None if several else closing.amount.amount,
         None if several else _plain_day(opening.date),
         None if several else _plain_day(closing.date),
+        _account(text),
     )
+
+
+def _account(text: str) -> str | None:
+    """Raises ``FileInvalid`` where there are several."""
+    named = set(_ACCOUNT.findall(text))
+    if len(named) > 1:
+        raise FileInvalid("it has statements of several accounts; hand in one at a time")
+    return next(iter(named), None)
 
 
 def _entry(data: dict[str, Any]) -> Entry:

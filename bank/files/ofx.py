@@ -40,6 +40,7 @@ def read(body: bytes) -> Statement:
             around.get("CURDEF"),
             first=_day(around["DTSTART"]) if "DTSTART" in around else None,
             last=_day(around["DTEND"]) if "DTEND" in around else None,
+            account=around.get("ACCTID"),
         )
     except (KeyError, ValueError, InvalidOperation) as error:
         raise FileInvalid(f"it is no OFX that can be read: {error!r}") from None

@@ -90,6 +90,9 @@ class Deposits(Statements):
     statement_of_digest: str
     statement: str
     waiting_statements: str
+    await_approval: str
+    lock_statement: str
+    judge_statement: str
     end_statement: str
     undecided: str
     lock_undecided: str
@@ -128,6 +131,8 @@ class Actions(Statements):
     resolve: str
     drop_remake: str
     add_alias: str
+    lock_alias: str
+    approve_alias: str
     end_alias: str
     aliases: str
     expect: str

@@ -183,11 +183,23 @@ UPDATE bank_rows SET vanished = clock_timestamp(), retracted = clock_timestamp()
  WHERE row_id = $1::uuid AND held AND decided IS NULL
 
 -- name: add_alias
--- $1 uuid alias id, $2 text account, $3 text alias, $4 text spelling, $5 uuid wallet, $6 text who
-INSERT INTO bank_aliases (alias_id, account_id, alias, spelling, wallet_id, created_by)
-VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::uuid, $6::text)
+-- $1 uuid alias id, $2 text account, $3 text alias, $4 text spelling, $5 uuid wallet, $6 text key,
+-- $7 text owner
+INSERT INTO bank_aliases (alias_id, account_id, alias, spelling, wallet_id, created_by, created_owner)
+VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::uuid, $6::text, $7::text)
     ON CONFLICT (account_id, alias) WHERE ended IS NULL DO NOTHING
 RETURNING alias_id
+
+-- name: lock_alias
+-- $1 uuid alias id
+SELECT created_owner, approved FROM bank_aliases
+ WHERE alias_id = $1::uuid AND ended IS NULL FOR UPDATE
+
+-- name: approve_alias
+-- From now on the words count.
+-- $1 uuid alias id
+UPDATE bank_aliases SET approved = clock_timestamp()
+ WHERE alias_id = $1::uuid AND approved IS NULL AND ended IS NULL
 
 -- name: end_alias
 -- $1 uuid alias id, $2 text who
@@ -196,9 +208,9 @@ UPDATE bank_aliases SET ended = clock_timestamp(), ended_by = $2::text
 RETURNING alias_id
 
 -- name: aliases
--- Those in force.
+-- Those in force, and those that wait for approval.
 -- $1 uuid before this one, $2 integer limit
-SELECT alias_id, account_id, alias, spelling, wallet_id, created_by, created
+SELECT alias_id, account_id, alias, spelling, wallet_id, created_by, created, approved
   FROM bank_aliases WHERE alias_id < $1::uuid AND ended IS NULL
  ORDER BY alias_id DESC LIMIT $2::integer
 

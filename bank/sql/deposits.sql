@@ -3,7 +3,7 @@
 -- name: accounts
 -- Every account that is followed.
 SELECT account_id, currency, control_wallet, suspense_wallet, charges_wallet, followed_from,
-       opening_minor, fetched, fetched_to, by_api
+       opening_minor, fetched, fetched_to, by_api, account_number
   FROM bank_accounts ORDER BY account_id
 
 -- name: follow
@@ -29,7 +29,7 @@ UPDATE bank_accounts SET account_number = $2::text, name = $3::text
 -- One statement of an account is compared and stored at a time.
 -- $1 text account id
 SELECT account_id, currency, control_wallet, suspense_wallet, charges_wallet, followed_from,
-       opening_minor, fetched, fetched_to, by_api
+       opening_minor, fetched, fetched_to, by_api, account_number
   FROM bank_accounts WHERE account_id = $1::text FOR NO KEY UPDATE
 
 -- name: known
@@ -196,11 +196,14 @@ SELECT fetch_id, account_id, requested_by, requested, started, finished, first_d
 -- name: hand_in
 -- A statement file, unless the same one was handed in before and could be read.
 -- $1 uuid statement id, $2 text account id, $3 text format, $4 json columns, $5 bytea digest,
--- $6 bytea body, $7 text who
-INSERT INTO bank_statements (statement_id, account_id, format, columns, digest, body, uploaded_by)
-VALUES ($1::uuid, $2::text, $3::text, $4::json, $5::bytea, $6::bytea, $7::text)
+-- $6 bytea body, $7 text key, $8 text owner
+INSERT INTO bank_statements (statement_id, account_id, format, columns, digest, body, uploaded_by,
+                             uploaded_owner)
+VALUES ($1::uuid, $2::text, $3::text, $4::json, $5::bytea, $6::bytea, $7::text, $8::text)
     ON CONFLICT (account_id, digest) DO UPDATE
-   SET finished = NULL, problem = NULL, uploaded_by = excluded.uploaded_by
+   SET statement_id = excluded.statement_id, status = 'RECEIVED', finished = NULL, problem = NULL,
+       uploaded = clock_timestamp(), uploaded_by = excluded.uploaded_by,
+       uploaded_owner = excluded.uploaded_owner
  WHERE bank_statements.problem IS NOT NULL
 RETURNING statement_id
 
@@ -210,21 +213,42 @@ SELECT statement_id FROM bank_statements WHERE account_id = $1::text AND digest 
 
 -- name: statement
 -- $1 uuid statement id
-SELECT statement_id, account_id, format, uploaded_by, uploaded, finished, rows_read, rows_new,
-       exceptions, problem
+SELECT statement_id, account_id, format, uploaded_by, uploaded_owner, uploaded, status, finished,
+       rows_read, rows_new, exceptions, problem
   FROM bank_statements WHERE statement_id = $1::uuid
 
 -- name: waiting_statements
--- The first file that nobody has read yet.
-SELECT s.statement_id, s.account_id, s.format, s.columns, s.body
-  FROM bank_statements s WHERE s.finished IS NULL ORDER BY s.uploaded LIMIT 1
+-- The first file that is to be read, and whether it is to be believed.
+SELECT s.statement_id, s.account_id, s.format, s.columns, s.body, s.status = 'APPROVED' AS approved
+  FROM bank_statements s WHERE s.status IN ('RECEIVED', 'APPROVED') ORDER BY s.uploaded LIMIT 1
+
+-- name: await_approval
+-- The file says something new: somebody else has to agree to it.
+-- $1 uuid statement id, $2 integer rows, $3 integer new, $4 integer exceptions
+UPDATE bank_statements
+   SET status = 'AWAITING_APPROVAL', rows_read = $2::integer, rows_new = $3::integer,
+       exceptions = $4::integer
+ WHERE statement_id = $1::uuid AND status = 'RECEIVED'
+
+-- name: lock_statement
+-- $1 uuid statement id
+SELECT status, uploaded_owner FROM bank_statements WHERE statement_id = $1::uuid FOR UPDATE
+
+-- name: judge_statement
+-- What a second person says to a file.
+-- $1 uuid statement id, $2 text status, $3 text problem
+UPDATE bank_statements
+   SET status = $2::text, problem = $3::text,
+       finished = CASE WHEN $2::text = 'REFUSED' THEN clock_timestamp() END
+ WHERE statement_id = $1::uuid AND status = 'AWAITING_APPROVAL'
 
 -- name: end_statement
 -- $1 uuid statement id, $2 integer rows, $3 integer new, $4 integer exceptions, $5 text problem
 UPDATE bank_statements
    SET finished = clock_timestamp(), rows_read = $2::integer, rows_new = $3::integer,
-       exceptions = $4::integer, problem = $5::text
- WHERE statement_id = $1::uuid AND finished IS NULL
+       exceptions = $4::integer, problem = $5::text,
+       status = CASE WHEN $5::text IS NULL THEN 'DONE' ELSE 'FAILED' END
+ WHERE statement_id = $1::uuid AND status IN ('RECEIVED', 'APPROVED')
 
 -- name: undecided
 -- Rows that nobody has said the purpose of, in the order in which they came.
@@ -254,7 +278,8 @@ SELECT reference, wallet_id FROM wallets
 -- Wallets by alias.
 -- $1 text account id, $2 text[] aliases
 SELECT alias, wallet_id FROM bank_aliases
- WHERE account_id = $1::text AND alias = ANY ($2::text[]) AND ended IS NULL
+ WHERE account_id = $1::text AND alias = ANY ($2::text[]) AND approved IS NOT NULL
+   AND ended IS NULL
 
 -- name: wait
 -- Why nobody has decided the row yet.

@@ -155,7 +155,9 @@ CREATE TABLE bank_statements (
     digest              bytea       NOT NULL,
     body                bytea       NOT NULL,
     uploaded_by         text        NOT NULL,
+    uploaded_owner      text        NOT NULL,
     uploaded            timestamptz NOT NULL DEFAULT clock_timestamp(),
+    status              text        NOT NULL DEFAULT 'RECEIVED',
     finished            timestamptz,
     rows_read           integer,
     rows_new            integer,
@@ -164,11 +166,17 @@ CREATE TABLE bank_statements (
     CONSTRAINT bank_statements_pkey PRIMARY KEY (statement_id),
     CONSTRAINT bank_statements_once UNIQUE (account_id, digest),
     CONSTRAINT bank_statements_account FOREIGN KEY (account_id) REFERENCES bank_accounts (account_id),
-    CONSTRAINT bank_statements_format CHECK (format IN ('MT940', 'CAMT053', 'OFX', 'CSV'))
+    CONSTRAINT bank_statements_format CHECK (format IN ('MT940', 'CAMT053', 'OFX', 'CSV')),
+    CONSTRAINT bank_statements_status CHECK (status IN
+        ('RECEIVED', 'AWAITING_APPROVAL', 'APPROVED', 'DONE', 'REFUSED', 'FAILED')),
+    CONSTRAINT bank_statements_finished CHECK
+        ((status IN ('DONE', 'REFUSED', 'FAILED')) = (finished IS NOT NULL))
 );
-CREATE INDEX bank_statements_waiting ON bank_statements (uploaded) WHERE finished IS NULL;
+CREATE INDEX bank_statements_waiting ON bank_statements (uploaded)
+    WHERE status IN ('RECEIVED', 'APPROVED');
 COMMENT ON TABLE bank_statements IS
-    'Statement files exactly as they were handed in, and what came of them. The same file is one.';
+    'Statement files exactly as they were handed in, and what came of them. The same file is one. A file'
+    ' that says anything new is believed when a second person has approved it: its rows are deposits.';
 
 CREATE TABLE bank_aliases (
     alias_id            uuid        NOT NULL,
@@ -177,7 +185,9 @@ CREATE TABLE bank_aliases (
     spelling            text        NOT NULL,
     wallet_id           uuid        NOT NULL,
     created_by          text        NOT NULL,
+    created_owner       text        NOT NULL,
     created             timestamptz NOT NULL DEFAULT clock_timestamp(),
+    approved            timestamptz,
     ended               timestamptz,
     ended_by            text,
     CONSTRAINT bank_aliases_pkey PRIMARY KEY (alias_id),
@@ -186,7 +196,7 @@ CREATE TABLE bank_aliases (
 CREATE UNIQUE INDEX bank_aliases_once ON bank_aliases (account_id, alias) WHERE ended IS NULL;
 COMMENT ON TABLE bank_aliases IS
     'Words that stand for a wallet in the descriptions of an account''s rows; alias is their plain'
-    ' spelling.';
+    ' spelling. They count from when a second person has approved of them.';
 
 CREATE TABLE bank_expected_payments (
     expected_id         uuid        NOT NULL,

@@ -131,6 +131,14 @@ async def test_aliases_and_expected_payments(town: Branch) -> None:
         account = {"accountId": town.play.account_id, "walletId": alice}
         alias = await town.post("bank", "/v1/bank/aliases", {**account, "alias": "Naidoo rent"})
         schemas.AliasSchema.model_validate(alias)
+        assert alias["status"] == "AWAITING_APPROVAL"
+        await town.play.credit(10_00, "from NAIDOO, rent april")
+        await town.fetch()
+        assert of(await town.booked(1), "purpose") == [("NOTHING_FOUND",)]
+        word = f"/v1/bank/aliases/{alias['aliasId']}/approvals"
+        assert (await town.post("bank", word, {}, 403))["code"] == "forbidden"
+        assert (await town.post("approver", word, {}))["status"] == "IN_FORCE"
+        assert (await town.post("approver", word, {}, 409))["code"] == "bank-conflict"
         again = {**account, "alias": "naidoo-RENT"}
         assert (await town.post("bank", "/v1/bank/aliases", again, 409))["code"] == "bank-conflict"
         expected = {**account, "amount": "77.00", "firstDay": "2020-01-01", "lastDay": "2100-01-01"}
@@ -139,14 +147,14 @@ async def test_aliases_and_expected_payments(town: Branch) -> None:
         await town.play.credit(10_00, "from NAIDOO, rent may")
         await town.play.credit(77_00, "no words")
         await town.fetch()
-        rows = await town.booked(2)
-        assert of(rows, "purpose", "matched_by")[0] == ("ALIAS", "NAIDOORENT")
-        (item,) = await page(town, "/v1/suspense", schemas.SuspensePage)
+        rows = await town.booked(3)
+        assert of(rows, "purpose", "matched_by")[1] == ("ALIAS", "NAIDOORENT")
+        _, item = await page(town, "/v1/suspense", schemas.SuspensePage)
         assert item["suggestions"] == [{"walletId": alice, "why": "EXPECTED", "note": None}]
         await town.delete("bank", f"/v1/bank/aliases/{alias['aliasId']}")
         await town.play.credit(10_00, "from NAIDOO, rent june")
         await town.fetch()
-        assert of(await town.booked(3), "purpose")[2] == ("NOTHING_FOUND",)
+        assert of(await town.booked(4), "purpose")[3] == ("NOTHING_FOUND",)
     await town.assert_ties()
     aliases = await page(town, "/v1/bank/aliases", schemas.AliasPage)
     expectations = await page(town, "/v1/bank/expected-payments", schemas.ExpectedPaymentPage)

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from gateway import bank_schemas as schemas
+from ledger import keys
+from ledger.keys import Scope
 from tests.integration.banks import Branch, banking, branch, of
 from tests.polling import eventually
 from tests.servers import Servers
@@ -29,8 +31,10 @@ async def town(servers: Servers, template: str, tmp_path: Path) -> AsyncIterator
             yield ready
 
 
-async def handed_in(town: Branch, body: str | bytes, expect: int = 202, **query: str) -> Any:
-    """The statement's document, read to its end."""
+async def handed_in(
+    town: Branch, body: str | bytes, expect: int = 202, approve: bool = True, **query: str
+) -> Any:
+    """The statement's document, read to its end; approved by a second person where it has to be."""
     asked = {"accountId": town.play.account_id, "format": "CSV", **query}
     if asked["format"] == "CSV":
         asked.setdefault("columns", COLUMNS)
@@ -45,13 +49,19 @@ async def handed_in(town: Branch, body: str | bytes, expect: int = 202, **query:
     if expect != 202:
         return taken
 
-    async def finished() -> Any:
-        found = await town.running.get(f"/v1/bank/statements/{taken['statementId']}")
-        return found if found["finished"] else None
-
-    found = await eventually(finished, 30)
+    path = f"/v1/bank/statements/{taken['statementId']}"
+    found = await eventually(lambda: standing(town, path), 30)
     schemas.StatementSchema.model_validate(found)
+    if approve and found["status"] == "AWAITING_APPROVAL":
+        await town.post("approver", f"{path}/approvals", {})
+        found = await eventually(lambda: standing(town, path), 30)
     return found
+
+
+async def standing(town: Branch, path: str) -> Any:
+    """The statement, once nothing more comes of it by itself."""
+    found = await town.running.get(path)
+    return found if found["finished"] or found["status"] == "AWAITING_APPROVAL" else None
 
 
 async def test_the_same_file_twice_books_once(town: Branch) -> None:
@@ -66,6 +76,37 @@ async def test_the_same_file_twice_books_once(town: Branch) -> None:
     assert (renamed["rows"], renamed["new"]) == (2, 0)
     await town.booked(2)
     assert await town.balance("alice-01") == Decimal(20)
+    await town.assert_ties()
+
+
+async def test_one_person_puts_money_nowhere_by_a_file(town: Branch) -> None:
+    await town.running.wallet("alice-01")
+    reference = await town.reference("alice-01")
+    file = f"{HEADER}2026-11-02,{reference},10.00\n"
+    found = await handed_in(town, file, approve=False)
+    assert (found["status"], found["new"]) == ("AWAITING_APPROVAL", 1)
+    assert await town.rows() == []
+    both = [Scope.BANK, Scope.APPROVER]
+    owner = "whoever has bank"
+    same = await keys.create(town.owner, "same", both, owner=owner)
+    nobody = await keys.create(town.owner, "nobody", both)
+    town.running.keys = {**town.running.keys, "same": same, "nobody": nobody}
+    path = f"/v1/bank/statements/{found['statementId']}"
+    for scope, code in (
+        *(("same", "same-owner"), ("nobody", "same-owner")),
+        *(("bank", "forbidden"), ("operator", "forbidden")),
+    ):
+        assert (await town.post(scope, f"{path}/approvals", {}, 403))["code"] == code
+    refused = await town.post("approver", f"{path}/refusals", {"reason": "not the bank's"})
+    assert refused["status"] == "REFUSED"
+    assert (await town.post("approver", f"{path}/approvals", {}, 409))["code"] == "bank-conflict"
+    assert await town.rows() == []
+    again = await handed_in(town, file)
+    assert (again["status"], again["new"]) == ("DONE", 1)
+    await town.booked(1)
+    assert await town.balance("alice-01") == Decimal(10)
+    nothing_new = await handed_in(town, file + "\n", approve=False)
+    assert (nothing_new["status"], nothing_new["new"]) == ("DONE", 0)
     await town.assert_ties()
 
 

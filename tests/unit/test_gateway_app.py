@@ -75,10 +75,13 @@ SCOPES = """
     GET    | /v1/bank/actions/{actionId}                          | any
     POST   | /v1/bank/actions/{actionId}/approvals                | approver
     POST   | /v1/bank/actions/{actionId}/refusals                 | approver bank
+    POST   | /v1/bank/statements/{statementId}/approvals          | approver
+    POST   | /v1/bank/statements/{statementId}/refusals           | approver bank
     GET    | /v1/bank/exceptions                                  | any
     POST   | /v1/bank/exceptions/{exceptionId}/resolutions        | bank
     POST   | /v1/bank/aliases                                     | bank
     GET    | /v1/bank/aliases                                     | any
+    POST   | /v1/bank/aliases/{aliasId}/approvals                 | approver
     DELETE | /v1/bank/aliases/{aliasId}                           | bank
     POST   | /v1/bank/expected-payments                           | bank
     GET    | /v1/bank/expected-payments                           | any
@@ -219,7 +222,9 @@ class TestDocumentation:
             assert operation["summary"]
             # What only changes rows beside the books is done when it is answered.
             stops = (
-                path.startswith(("/v1/batches/", "/v1/payouts/", "/v1/bank/actions/"))
+                path.startswith(("/v1/batches/", "/v1/payouts/"))
+                or "/bank/actions/" in path
+                or "/bank/statements/" in path
                 or path.endswith("/resolutions")
                 or "/aliases" in path
                 or "/expected-payments" in path

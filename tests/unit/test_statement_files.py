@@ -179,6 +179,23 @@ def test_a_comma_is_taken_for_nothing_that_it_may_not_be(
     assert line.signed_minor == minor
 
 
+@pytest.mark.parametrize(
+    ("format_", "body"),
+    [
+        ("MT940", MT940),
+        ("CAMT053", CAMT053.replace(b"<Othr><Id>1</Id>", b"<Othr><Id>1002 0030 123-4567</Id>")),
+        ("CAMT053", CAMT053.replace(b"<Othr><Id>1</Id></Othr>", b"<IBAN>ZA001234567</IBAN>")),
+        ("OFX", OFX_SGML.replace(b"<BANKTRAN", b"<BANKACCTFROM><ACCTID>01234567\n<BANKTRAN", 1)),
+    ],
+)
+def test_a_file_of_another_account_is_refused(format_: str, body: bytes) -> None:
+    for numbers in ((), ("an id", None), ("99", "1234567"), ("0001234567", None)):
+        assert read(format_, body, None, "ZAR", 2, numbers).lines
+    for numbers in (("7654321", None), ("67", None), ("99", "11234567")):
+        with pytest.raises(FileInvalid, match="was handed in for another"):
+            read(format_, body, None, "ZAR", 2, numbers)
+
+
 def test_what_no_database_keeps_is_left_out() -> None:
     found = fetched("OFX", OFX_XML.replace(b"FEE</TRN", b"F\0E\0</TRN"))
     assert found.lines[1].transaction_type == "F E"
