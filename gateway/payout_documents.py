@@ -130,7 +130,7 @@ def document(payout: Payout, words: Sequence[Word]) -> Document:
             "name": order.payee.name,
             "accountNumber": order.payee.account_number,
             "branchCode": order.payee.branch_code,
-            "beneficiaryId": order.payee.beneficiary_id,
+            "beneficiaryId": payout.paid_beneficiary_id or order.payee.beneficiary_id,
         },
         "myReference": payout.my_reference,
         "theirReference": order.their_reference,

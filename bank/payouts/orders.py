@@ -80,6 +80,8 @@ class Payout:
     not_after: datetime | None
     held: datetime | None
     submitted: datetime | None
+    paid_beneficiary_id: str | None
+    """Whom the bank was asked to pay, as it calls them."""
     payment_reference: str | None
     authorised_until: datetime | None
     export_id: UUID | None
@@ -241,7 +243,15 @@ _AS_STORED: Final = (
         "requested",
         "not_after",
     ),
-    *("held", "submitted", "payment_reference", "authorised_until", "export_id", "giving_up"),
+    *(
+        "held",
+        "submitted",
+        "paid_beneficiary_id",
+        "payment_reference",
+        "authorised_until",
+        "export_id",
+        "giving_up",
+    ),
     *(
         "named_row",
         "named_by",

@@ -105,7 +105,7 @@ RETURNING *
 -- time: a word that is late, or said twice, is not about the one after it.
 -- $1 uuid payout id, $2 text beneficiary id
 UPDATE payouts p
-   SET state = 'SUBMITTING', beneficiary_id = $2::text, reason = NULL,
+   SET state = 'SUBMITTING', paid_beneficiary_id = $2::text, reason = NULL,
        submitted = clock_timestamp(), changed = clock_timestamp()
  WHERE payout_id = $1::uuid AND state = 'HELD' AND debit_row IS NULL
    AND EXISTS (SELECT FROM reservations r

@@ -47,6 +47,7 @@ CREATE TABLE payouts (
     not_after           timestamptz,
     held                timestamptz,
     submitted           timestamptz,
+    paid_beneficiary_id text,
     payment_reference   text,
     authorised_until    timestamptz,
     export_id           uuid,
@@ -102,6 +103,8 @@ COMMENT ON COLUMN payouts.left_until IS
     ' process does.';
 COMMENT ON COLUMN payouts.not_after IS
     'What the caller said (Sov-Deadline): money that is not held by then is not held any more.';
+COMMENT ON COLUMN payouts.paid_beneficiary_id IS
+    'Whom the bank was asked to pay, as it calls them; beneficiary_id is what the order said.';
 COMMENT ON COLUMN payouts.giving_up IS
     'The owner of the key that says the bank will not pay it; null where nobody does, and where a'
     ' second person has had the word on it.';

@@ -36,12 +36,23 @@ GRANT INSERT, UPDATE, DELETE ON sov.batches, sov.batch_uploads, sov.batch_lots T
 GRANT USAGE ON SCHEMA sov TO sov_banker;
 REVOKE ALL ON ALL TABLES IN SCHEMA sov FROM sov_banker;
 GRANT SELECT ON ALL TABLES IN SCHEMA sov TO sov_banker;
-GRANT INSERT, UPDATE ON sov.bank_accounts, sov.bank_rows, sov.bank_exceptions, sov.bank_fetches,
-                        sov.bank_statements, sov.bank_aliases, sov.bank_expected_payments,
-                        sov.bank_actions
+GRANT INSERT, UPDATE ON sov.bank_accounts, sov.bank_exceptions, sov.bank_fetches,
+                        sov.bank_statements, sov.bank_aliases, sov.bank_expected_payments
    TO sov_banker;
-GRANT INSERT ON sov.bank_verdicts TO sov_banker;
-GRANT INSERT, UPDATE ON sov.payouts TO sov_banker;
-GRANT INSERT ON sov.payout_words, sov.payout_exports TO sov_banker;
+-- What the bank said of an amount, and what two people agree to, stays as it was kept: only how far it
+-- has come changes.
+GRANT INSERT ON sov.bank_rows, sov.bank_actions, sov.bank_verdicts, sov.payouts, sov.payout_words,
+                sov.payout_exports
+   TO sov_banker;
+GRANT UPDATE (posting_date, posted_order, description, transaction_type, value_date,
+              transaction_date, running_minor, source, held, vanished, retracted, wallet_id, purpose,
+              matched_by, candidates, session_id, transfer_key, decided, transfer_id, booked, problem,
+              not_before)
+   ON sov.bank_rows TO sov_banker;
+GRANT UPDATE (status, problem, send_until, finished) ON sov.bank_actions TO sov_banker;
+GRANT UPDATE (state, reason, approvals, held, submitted, paid_beneficiary_id, payment_reference,
+              authorised_until, export_id, giving_up, named_row, named_by, debit_row, transfer_id,
+              settled, return_row, return_transfer_id, returned, problem, changed)
+   ON sov.payouts TO sov_banker;
 GRANT INSERT, UPDATE ON sov.reconciliations TO sov_banker;
 GRANT INSERT, DELETE ON sov.reconciliation_uploads, sov.reconciliation_differences TO sov_banker;

@@ -85,7 +85,7 @@ async def test_paid_after_two_people_were_sure(here: Town, tmp_path: Path) -> No
         assert [item["payoutId"] for item in listed["items"]] == [payout["payoutId"]]
         # The money that has left is booked as soon as the wallet has it.
         await here.running.paid("system-zar", "escrow-01", "4.00", "given-0001")
-        await here.owner.execute("UPDATE sov.bank_rows SET refused = NULL")
+        await here.owner.execute("UPDATE sov.bank_rows SET not_before = NULL")
         settled = await here.becomes(payout, "SETTLED")
         assert settled["problem"] is None
         assert await here.balance(wallet) == ("0.00", "0.00")

@@ -50,6 +50,7 @@ def payout(number: int = 1, *, minor: int = 10_050, state: State = State.UNKNOWN
         not_after=None,
         held=_THEN,
         submitted=_THEN,
+        paid_beneficiary_id=None,
         payment_reference=None,
         authorised_until=None,
         export_id=None,
