@@ -14,13 +14,14 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
+import uuid_utils.compat
 
 from bank.actions import Kind, Share, shares_of
 from bank.claims import Claim, Wait
 from bank.matching import references
 from bank.services import ACTOR, Services
 from bank.sql import ACTIONS as SQL
-from bank.sql import DEPOSITS
+from bank.sql import DEPOSITS, PAYOUTS
 from bank.stored import Purpose, StoredRow
 from ledger.commands import DESCRIPTION_LENGTH, PostTransfer, PostTransferGroup, WalletRef
 from ledger.money import exponent_of, format_minor
@@ -129,21 +130,40 @@ class Returns:
     """The claimant of debits that pay suspense back to where it came from."""
 
     async def claim(self, connection: Any, row: StoredRow) -> Claim | Wait | None:
-        """The money has left the bank; with that the action is done. A debit of another amount is
-        none: then the action goes on waiting, for people to see."""
+        """The money has left the bank; with that the action is done. A debit that names a return
+        and is not it waits until people have looked, as does the action."""
         named = list(references(row.line.description))
         if row.line.credit or not named:
             return None
         found = await connection.fetch(SQL.awaited_return, row.account_id, named)
-        fitting = [each for each in found if each["amount_minor"] == row.line.amount_minor]
+        fitting = [
+            each
+            for each in found
+            if each["amount_minor"] == row.line.amount_minor and each["status"] == "AWAITING_BANK"
+        ]
         if len(fitting) != 1:
-            return None
+            return await _doubtful(connection, row, found)
         (action,) = fitting
         await connection.execute(SQL.step, action["action_id"], "AWAITING_BANK", "DONE", None)
         return Claim(row.suspense_wallet, Purpose.RETURNED, action["reference"])
 
     async def booked(self, connection: Any, row: StoredRow, transfer_id: UUID) -> None:
         """Nothing more to do."""
+
+
+async def _doubtful(
+    connection: Any, row: StoredRow, found: Sequence[Mapping[str, Any]]
+) -> Wait | None:
+    if not found or await connection.fetchval(PAYOUTS.on_its_own, row.row_id):
+        return None
+    named = ", ".join(f"{each['reference']} ({each['status']})" for each in found)
+    why = f"it names a return and is not it: {named}"
+    await connection.execute(
+        DEPOSITS.raise_,
+        *(uuid_utils.compat.uuid7(), row.account_id, "PAYOUT", str(row.row_id)),
+        *(row.row_id, None, why),
+    )
+    return Wait(why)
 
 
 def group_of(action: Mapping[str, Any]) -> PostTransferGroup:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import uuid_utils.compat
 
@@ -35,6 +35,8 @@ class Kind(StrEnum):
     """A row that has vanished was none: its booking is taken back."""
 
 
+#: So many people give up a return that was approved.
+_GIVE_UP: Final = 2
 DISPOSALS: Final = frozenset({Kind.ALLOCATE, Kind.RETURN, Kind.WRITE_OFF})
 
 
@@ -94,12 +96,24 @@ async def approve(connection: Any, action_id: UUID, person: Person, reason: str 
 
 
 async def refuse(connection: Any, action_id: UUID, person: Person, reason: str | None) -> None:
-    """Anybody's no, the maker's own included; a return may be given up until its debit is there."""
+    """Anybody's no, the maker's own included. A return may be given up until its debit is there, by
+    two people: somebody may be paying it back at this moment."""
     action = await _awaiting(connection, action_id, "AWAITING_APPROVAL", "AWAITING_BANK")
-    told = f"refused by {person.key_id}" + (f": {reason}" if reason else "")
+    following, told = "REFUSED", f"refused by {person.key_id}" + (f": {reason}" if reason else "")
     if action["status"] == "AWAITING_APPROVAL":
         await _say(connection, action_id, person, "REFUSED", reason)
-    await connection.execute(SQL.step, action_id, action["status"], "REFUSED", told)
+    else:
+        subject = giving_up(action_id)
+        await _say(connection, subject, person, "REFUSED", reason)
+        if len(await connection.fetch(SQL.verdicts, [subject])) < _GIVE_UP:
+            following, told = action["status"], f"{told}; another person has to agree"
+    await connection.execute(SQL.step, action_id, action["status"], following, told)
+
+
+def giving_up(action_id: UUID) -> UUID:
+    """What words about giving up a return are kept under: those who agreed to it have a word
+    again."""
+    return uuid5(action_id, "given up")
 
 
 def detail_of(shares: Sequence[Share]) -> str:

@@ -136,11 +136,11 @@ UPDATE bank_rows SET retracted = clock_timestamp()
 RETURNING row_id
 
 -- name: awaited_return
--- Whose return a debit is, by what stands in it.
+-- Which returns a debit names, however far they have come.
 -- $1 text account id, $2 text[] references
-SELECT a.action_id, a.row_id, a.reference, r.amount_minor
+SELECT a.action_id, a.row_id, a.reference, a.status, r.amount_minor
   FROM bank_actions a JOIN bank_rows r USING (row_id)
- WHERE r.account_id = $1::text AND a.kind = 'RETURN' AND a.status = 'AWAITING_BANK'
+ WHERE r.account_id = $1::text AND a.kind = 'RETURN'
    AND a.reference = ANY ($2::text[])
    FOR UPDATE OF a
 

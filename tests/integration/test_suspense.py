@@ -160,12 +160,39 @@ async def test_money_goes_back_to_its_sender_when_the_bank_says_so(town: Branch)
     await town.play.credit(49_00, f"not {action['reference']}", type="DEBIT")
     await town.play.credit(50_00, f"back {action['reference'].lower()}", type="DEBIT")
     await town.fetch()
+    rows = await town.booked(2)
+    assert [row["purpose"] for row in rows[1:]] == [None, "RETURNED"]
+    assert (await town.suspense(), await town.charges()) == (Decimal(0), Decimal(0))
+    assert await town.exceptions() == [("PAYOUT", False)]
+    await approved(town, await asked(town, str(rows[1]["row_id"]), "BOOK"))
     rows = await town.booked(3)
     assert [row["purpose"] for row in rows[1:]] == ["BANK_CHARGE", "RETURNED"]
+    assert await town.exceptions() == [("PAYOUT", True)]
     assert (await town.suspense(), await town.charges()) == (Decimal(0), Decimal(-49))
     assert (await town.running.get(f"/v1/bank/actions/{action['actionId']}"))["status"] == "DONE"
     assert (await town.running.get("/v1/suspense"))["items"] == []
     await town.assert_ties()
+
+
+async def test_a_return_that_was_approved_is_given_up_by_two(town: Branch) -> None:
+    row_id = await suspended(town)
+    action = await approved(town, await asked(town, row_id, "RETURN"), "AWAITING_BANK")
+    refusals = f"/v1/bank/actions/{action['actionId']}/refusals"
+    first = await town.post("bank", refusals, {"reason": "mine now"})
+    assert first["status"] == "AWAITING_BANK"
+    assert "another person has to agree" in first["problem"]
+    assert (await town.post("bank", refusals, {}, 409))["code"] == "bank-conflict"
+    assert (await asked(town, row_id, "WRITE_OFF", expect=409))["code"] == "bank-conflict"
+    second = await town.post("approver", refusals, {"reason": "he asked me"})
+    assert second["status"] == "REFUSED"
+    await town.play.credit(50_00, f"back {action['reference']}", type="DEBIT")
+    await town.fetch()
+
+    async def waits() -> bool:
+        return await town.exceptions() == [("PAYOUT", False)]
+
+    await eventually(waits, 30)
+    assert (await town.suspense(), await town.charges()) == (Decimal(50), Decimal(0))
 
 
 async def test_a_row_that_vanishes_is_taken_back_by_two(town: Branch) -> None:
