@@ -48,6 +48,8 @@ class DifferenceSchema(Schema):
         "LISTED_TWICE",
         "UNREADABLE",
         "BALANCE",
+        "NOT_PROVEN",
+        "GAP",
     ]
     what_to_do: str
     detail: str | None

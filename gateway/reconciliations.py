@@ -42,7 +42,7 @@ _TEXT: Final = b"text/plain; charset=utf-8"
 _SHOWN: Final = 50
 _KINDS: Final = (
     *("MISSING_HERE", "MISSING_THERE", "AMOUNT", "WALLET", "STATUS"),
-    *("LISTED_TWICE", "UNREADABLE", "BALANCE"),
+    *("LISTED_TWICE", "UNREADABLE", "BALANCE", "NOT_PROVEN", "GAP"),
 )
 _KIND: Final = Parameter("kind", {"type": "string", "enum": list(_KINDS)}, "Only these.")
 _ENCODING_HEADER: Final = {

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from bank.investec.records import SAST, bank_day
 from bank.reconciliation.requests import Order
+from topology.documents import Document
 
 
 class Finding(StrEnum):
@@ -21,6 +22,9 @@ class Finding(StrEnum):
     AMOUNT = "AMOUNT"
     WALLET = "WALLET"
     BALANCE = "BALANCE"
+    NOT_PROVEN = "NOT_PROVEN"
+    GAP = "GAP"
+    UNREADABLE = "UNREADABLE"
 
 
 class Days(NamedTuple):
@@ -142,6 +146,15 @@ def why_in_transit(pair: Pair) -> str:
     return pair.problem or "decided, and not booked yet"
 
 
+def place_of(row: Mapping[str, Any]) -> Document:
+    """Where a row stands in the statement."""
+    return {
+        "rowId": str(row["row_id"]),
+        "postingDate": row["posting_date"].isoformat(),
+        "postedOrder": row["posted_order"],
+    }
+
+
 _TO_DO: Final[Mapping[Finding, str]] = {
     Finding.MISSING_HERE: "The bank has posted it, and it is in no wallet. See ./sov bank"
     " exceptions for the row; without one, the bank process has not come to it: ./sov status.",
@@ -154,6 +167,15 @@ _TO_DO: Final[Mapping[Finding, str]] = {
     Finding.BALANCE: "The balance that the bank shows is not what its rows add up to: rows are"
     " missing, or were counted that the bank has taken back. Fetch the statement again over these"
     " days (./sov bank fetch) and resolve the exceptions.",
+    Finding.NOT_PROVEN: "What the bank has is a sum of ours there, so that a missing row would not"
+    " show. Hand in a statement that tells balances (MT940, CAMT.053, or CSV with its column), or"
+    " hold the sum against the balance on the bank's own pages.",
+    Finding.GAP: "Before this row one is missing, or is not what it was. Fetch the statement again"
+    " (./sov bank fetch): the hole closes itself when the row comes. Where it stays, ask the bank;"
+    " ./sov bank resolve once it is known why.",
+    Finding.UNREADABLE: "It may be a row of these days, and nothing of it is stored or booked. Look"
+    " for it on the bank's own pages and ask the bank for it; ./sov bank resolve once every row of"
+    " theirs is here, or it is known to be none.",
 }
 _VANISHED_TO_DO: Final = (
     "The bank does not show the row any more, and its booking still stands. Where it does not come"

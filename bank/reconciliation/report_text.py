@@ -55,7 +55,7 @@ def _account(account: Document) -> Iterator[str]:
     yield f"Account {name} ({account['currency']}), control wallet {control}"
     last = account["lastRow"]
     if last is None:
-        yield "  no row says a balance: what the rows add up to is taken for it"
+        yield "  no row tells a balance by then"
     else:
         yield f"  last posted row: {last['postingDate']} number {_number(last)}"
     yield from _terms(account)

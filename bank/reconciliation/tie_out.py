@@ -25,9 +25,11 @@ from bank.reconciliation.bank_rows import (
     days_of,
     findings,
     pair_of,
+    place_of,
     to_do,
     why_in_transit,
 )
+from bank.reconciliation.doubts import balance_term, doubts
 from bank.reconciliation.eclipse import NotComplete, Row, require_complete
 from bank.reconciliation.found import Found
 from bank.reconciliation.requests import Request
@@ -127,9 +129,13 @@ class _Account:
             shown = last["running_minor"] + last["behind_minor"]
         await self._add_pairs()
         await self._check_balance(shown, opening + rows["minor"], last)
+        stop = self._days.stop
+        for each in await doubts(self._connection, account_id, stop, rows["rows"], last):
+            await self._found.add(each.finding, each.document)
+        await self._found.flush()
         (books,) = await self._connection.fetch(SQL.control, control, self._moment)
         terms = [
-            ("bank balance at its last posted row", rows["rows"], shown),
+            (balance_term(rows["rows"], last), rows["rows"], shown),
             ("less held before the account was followed", None, -opening),
             *(
                 (name, self._counts[name], self._sums[name])
@@ -145,7 +151,7 @@ class _Account:
             "currency": self._account["currency"],
             "controlWalletId": str(control),
             "controlExternalUniqueId": self._account["control_name"],
-            "lastRow": None if last is None else _place(last),
+            "lastRow": None if last is None else place_of(last),
             "terms": [
                 {"term": name, "count": count, "amount": self._written(minor)}
                 for name, count, minor in terms
@@ -197,7 +203,7 @@ class _Account:
             return
         document = {
             "accountId": self._account["account_id"],
-            **_place(last),
+            **place_of(last),
             "amount": self._written(shown),
             "moved": self._written(counted),
             "detail": f"the bank shows {self._written(shown)}, its rows add up to"
@@ -205,7 +211,6 @@ class _Account:
             "whatToDo": to_do(Finding.BALANCE, None),
         }
         await self._found.add(Finding.BALANCE, document)
-        await self._found.flush()
 
     async def _charges(self, rows: Row) -> Document:
         listed = await self._connection.fetch(
@@ -218,7 +223,7 @@ class _Account:
         return {
             "charges": [
                 {
-                    **_place(row),
+                    **place_of(row),
                     "amount": self._written(
                         row["amount_minor"] if row["credit"] else -row["amount_minor"]
                     ),
@@ -244,14 +249,6 @@ class _Account:
 
     def _written(self, minor: int) -> str:
         return format_minor(minor, self._digits)
-
-
-def _place(row: Row) -> Document:
-    return {
-        "rowId": str(row["row_id"]),
-        "postingDate": row["posting_date"].isoformat(),
-        "postedOrder": row["posted_order"],
-    }
 
 
 async def _currencies(

@@ -57,6 +57,7 @@ class TieOuts(Statements):
     ask_fetch: str
     rows: str
     last_row: str
+    doubts: str
     charges: str
     pairs: str
     control: str

@@ -66,13 +66,27 @@ WITH counted AS (
      ORDER BY posting_date DESC, posted_order DESC, row_id DESC
      LIMIT 1
 )
-SELECT l.row_id, l.posting_date, l.posted_order, l.running_minor,
-       coalesce((SELECT sum(c.minor) FROM counted c
-                  WHERE c.running_minor IS NULL
-                    AND (c.posting_date, coalesce(c.posted_order, 9223372036854775807), c.row_id)
-                      > (l.posting_date, coalesce(l.posted_order, 9223372036854775807), l.row_id)),
-                0)::bigint AS behind_minor
+SELECT l.row_id, l.posting_date, l.posted_order, l.running_minor, b.behind_rows, b.behind_minor
   FROM last l
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS behind_rows, coalesce(sum(c.minor), 0)::bigint AS behind_minor
+         FROM counted c
+        WHERE c.running_minor IS NULL
+          AND (c.posting_date, coalesce(c.posted_order, 9223372036854775807), c.row_id)
+            > (l.posting_date, coalesce(l.posted_order, 9223372036854775807), l.row_id)) b
+
+-- name: doubts
+-- Open exceptions with which nobody knows what the bank shows: holes that begin before the day, and
+-- what could not be read, which is of no day that anybody knows.
+-- $1 text account id, $2 date first day that is not counted
+SELECT e.exception_id, e.kind, e.detail, r.row_id, r.posting_date, r.posted_order
+  FROM bank_exceptions e
+  LEFT JOIN bank_rows r ON r.row_id = e.row_id
+  LEFT JOIN bank_rows b ON b.row_id = e.other_row_id
+ WHERE e.account_id = $1::text AND e.resolved IS NULL
+   AND (e.kind = 'UNREADABLE'
+        OR e.kind = 'GAP' AND coalesce(least(b.posting_date, r.posting_date) < $2::date, true))
+ ORDER BY e.found, e.exception_id
 
 -- name: charges
 -- What the bank booked by itself in the period.

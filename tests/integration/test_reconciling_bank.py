@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -122,24 +123,35 @@ async def test_a_row_that_vanished_is_found_until_it_is_taken_back(town: Branch)
         (account,) = report["accounts"]
         (item,) = account["inTransit"]
         assert (item["amount"], item["description"]) == ("50.00", "who knows")
-        row_id = item["rowId"]
-        action = await town.post(
-            "bank",
-            f"/v1/bank/rows/{row_id}/actions",
-            {"kind": "RETRACT", "reason": "the bank took it back"},
-        )
-        path = f"/v1/bank/actions/{action['actionId']}"
-        await town.post("approver", f"{path}/approvals", {})
-
-        async def done() -> bool:
-            return bool((await town.running.get(path))["status"] == "DONE")
-
-        await eventually(done, 30)
+        before = await comparisons_of(town).now()
+        await _retracted(town, item["rowId"])
         report = await reconciled(town)
         (account,) = report["accounts"]
         assert account["inTransit"] == []
-        assert account["unexplained"] == "0.00"
-        assert "MISSING_THERE" not in [each["kind"] for each in report["found"]]
+        assert amounts(account) == ["98.50", "0.00", "0.00", "0.00", "0.00", "98.50"]
+        assert (report["agrees"], report["found"]) == (True, [])
+        assert (await town.suspense(), await town.control()) == (Decimal(0), Decimal("-98.50"))
+        # By the moment before, what was taken back since is in transit, and no difference.
+        report = await reconciled(town, before)
+        (account,) = report["accounts"]
+        assert amounts(account) == ["98.50", "0.00", "0.00", "50.00", "0.00", "148.50"]
+        assert (report["agrees"], report["found"]) == (True, [])
+
+
+async def _retracted(town: Branch, row_id: object) -> None:
+    """By two people."""
+    action = await town.post(
+        "bank",
+        f"/v1/bank/rows/{row_id}/actions",
+        {"kind": "RETRACT", "reason": "the bank took it back"},
+    )
+    path = f"/v1/bank/actions/{action['actionId']}"
+    await town.post("approver", f"{path}/approvals", {})
+
+    async def done() -> bool:
+        return bool((await town.running.get(path))["status"] == "DONE")
+
+    await eventually(done, 30)
 
 
 async def test_a_row_that_nobody_booked_is_found(town: Branch) -> None:
@@ -175,11 +187,19 @@ async def test_rows_that_were_tampered_with_are_found(town: Branch) -> None:
     assert report["agrees"] is False
 
 
-@pytest.mark.parametrize("silent", ["'BANK_CHARGE'", "'BANK_CHARGE', 'NOTHING_FOUND', 'EXACT'"])
-async def test_rows_that_say_no_balance_are_added_to_what_is_said(
-    town: Branch, silent: str
-) -> None:
-    """As those of statement files that have none."""
+@pytest.mark.parametrize(
+    ("silent", "term"),
+    [
+        ("'NOTHING_FOUND'", "bank balance at its last posted row"),
+        ("'BANK_CHARGE'", "not proven: last balance told, and rows behind it"),
+        (
+            "'BANK_CHARGE', 'NOTHING_FOUND', 'EXACT'",
+            "not proven: the statement tells no balance; sum of rows",
+        ),
+    ],
+)
+async def test_what_no_balance_proves_does_not_agree(town: Branch, silent: str, term: str) -> None:
+    """As rows of statement files that have none."""
     await three_rows(town)
     async with town.bank():
         await town.booked(3)
@@ -190,5 +210,42 @@ async def test_rows_that_say_no_balance_are_added_to_what_is_said(
         )
         report = await reconciled(town, moment)
     (account,) = report["accounts"]
-    assert amounts(account)[0] == "148.50"
-    assert (report["agrees"], account["lastRow"] is None) == (True, "EXACT" in silent)
+    first = account["terms"][0]
+    assert (first["term"], first["count"], first["amount"]) == (term, 3, "148.50")
+    assert (account["unexplained"], account["lastRow"] is None) == ("0.00", "EXACT" in silent)
+    is_proven = not term.startswith("not proven")
+    assert report["agrees"] is is_proven
+    assert report["differences"] == ({} if is_proven else {"NOT_PROVEN": 1})
+    assert is_proven or "not proven: the statement tells no balance" in report["text"]
+
+
+async def test_what_could_not_be_read_is_found_until_somebody_has_looked(town: Branch) -> None:
+    await three_rows(town)
+    await town.play.credit(0, "no amount")
+    async with town.bank():
+        await town.booked(3)
+        report = await reconciled(town)
+        (found,) = report["found"]
+        assert (report["agrees"], found["kind"]) == (False, "UNREADABLE")
+        assert "its amount is none that can be moved" in found["detail"]
+        path = f"/v1/bank/exceptions/{found['exceptionId']}/resolutions"
+        await town.post("bank", path, {"resolution": "ACKNOWLEDGED", "reason": "a mere note"}, 200)
+        assert (await reconciled(town))["agrees"]
+
+
+async def test_a_hole_in_the_balances_is_found(town: Branch) -> None:
+    """The bank's later balances still count a row that it shows no more: taken back, it is open
+    whether the bank or the books have too much."""
+    _, second, _ = await three_rows(town)
+    async with town.bank():
+        rows = await town.booked(3)
+        row_of = {row["purpose"]: row["row_id"] for row in rows}
+        await town.play.change(second, "vanish")
+        await town.fetch()
+        await _retracted(town, row_of["NOTHING_FOUND"])
+        report = await reconciled(town)
+    assert report["differences"] == {"BALANCE": 1, "GAP": 1}
+    (gap,) = [each for each in report["found"] if each["kind"] == "GAP"]
+    assert gap["rowId"] == str(row_of["BANK_CHARGE"])
+    assert "50.00 off" in gap["detail"]
+    assert report["agrees"] is False
