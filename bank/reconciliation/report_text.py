@@ -57,7 +57,7 @@ def _account(account: Document) -> Iterator[str]:
     if last is None:
         yield "  no row tells a balance by then"
     else:
-        yield f"  last posted row: {last['postingDate']} number {_number(last)}"
+        yield f"  last row that tells a balance: {last['postingDate']} number {_number(last)}"
     yield from _terms(account)
     yield from _rows("In transit", account["inTransit"], account["inTransitCount"])
     charges = f"Booked by the bank itself in the period, {account['chargesAmount']} in all"
