@@ -37,12 +37,12 @@ GRANT USAGE ON SCHEMA sov TO sov_banker;
 REVOKE ALL ON ALL TABLES IN SCHEMA sov FROM sov_banker;
 GRANT SELECT ON ALL TABLES IN SCHEMA sov TO sov_banker;
 GRANT INSERT, UPDATE ON sov.bank_accounts, sov.bank_exceptions, sov.bank_fetches,
-                        sov.bank_statements, sov.bank_aliases, sov.bank_expected_payments
+                        sov.bank_expected_payments
    TO sov_banker;
 -- What the bank said of an amount, and what two people agree to, stays as it was kept: only how far it
 -- has come changes.
-GRANT INSERT ON sov.bank_rows, sov.bank_actions, sov.bank_verdicts, sov.payouts, sov.payout_words,
-                sov.payout_exports
+GRANT INSERT ON sov.bank_rows, sov.bank_actions, sov.bank_verdicts, sov.bank_statements,
+                sov.bank_aliases, sov.payouts, sov.payout_words, sov.payout_exports
    TO sov_banker;
 GRANT UPDATE (posting_date, posted_order, description, transaction_type, value_date,
               transaction_date, running_minor, source, held, vanished, retracted, wallet_id, purpose,
@@ -50,6 +50,9 @@ GRANT UPDATE (posting_date, posted_order, description, transaction_type, value_d
               not_before)
    ON sov.bank_rows TO sov_banker;
 GRANT UPDATE (status, problem, send_until, finished) ON sov.bank_actions TO sov_banker;
+GRANT UPDATE (status, rows_read, rows_new, exceptions, problem, finished)
+   ON sov.bank_statements TO sov_banker;
+GRANT UPDATE (approved, ended, ended_by) ON sov.bank_aliases TO sov_banker;
 GRANT UPDATE (state, reason, approvals, held, submitted, paid_beneficiary_id, payment_reference,
               authorised_until, export_id, giving_up, named_row, named_by, debit_row, transfer_id,
               settled, return_row, return_transfer_id, returned, problem, changed)

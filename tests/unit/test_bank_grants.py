@@ -12,7 +12,9 @@ GRANTS = (ROOT / "ledger/sql/roles.sql").read_text()
 STATEMENTS = "\n".join(p.read_text() for p in sorted((ROOT / "bank/sql").glob("*.sql")))
 
 
-@pytest.mark.parametrize("table", ["bank_rows", "bank_actions", "payouts"])
+@pytest.mark.parametrize(
+    "table", [*("bank_rows", "bank_actions", "bank_statements", "bank_aliases"), "payouts"]
+)
 def test_columns_that_may_be_changed(table: str) -> None:
     granted = re.search(rf"GRANT UPDATE \(([^)]*)\)\s+ON sov\.{table} TO sov_banker", GRANTS)
     assert granted is not None
