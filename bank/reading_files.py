@@ -74,7 +74,7 @@ class Files:
             try:
                 stored = await store(connection, account.account_id, fetched)
                 found = (file["statement_id"], stored.rows, stored.new, stored.exceptions)
-                if file["approved"] or not (stored.new or stored.exceptions):
+                if file["approved"] or not (stored.new or stored.exceptions or stored.changed):
                     await connection.fetch(SQL.end_statement, *found, None)
                     await attempt.commit()
                     return

@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from bank.lines import Fetched, Line
+from bank.lines import API, Fetched, Line
 
 #: So far apart two sources may say that the same row was posted.
 APART: Final = timedelta(days=3)
@@ -89,8 +89,15 @@ def compare(
     old, new = list(known), list(fetched.lines)
     for likeness in _LIKENESSES:
         changes.same.extend(_paired(old, new, likeness, lambda each: each.source == fetched.source))
-    # Another source has its own words and numbers: there a day and an amount have to do.
-    changes.same.extend(_paired(old, new, _amount, lambda each: each.source != fetched.source))
+    # Another source has its own words and numbers: there a day and an amount have to do. What the
+    # bank shows no more, only the bank brings back: a file's line of that amount waits for people.
+    by_bank = fetched.source == API
+    changes.same.extend(
+        _paired(
+            *(old, new, _amount),
+            lambda each: each.source != fetched.source and (by_bank or not each.vanished),
+        )
+    )
     taken = {_place(line) for line in fetched.lines}
     for each in old:
         gone = _place(each.line) in taken or (

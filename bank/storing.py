@@ -43,6 +43,8 @@ class Stored:
     rows: int
     new: int
     exceptions: int
+    changed: int
+    """Rows that were known, and of which it says something else or more."""
 
 
 class NotFollowed(Exception):
@@ -85,7 +87,7 @@ class _Statement:
         for each in changes.vanished:
             if not each.vanished:
                 await self._vanish(each)
-        await self._replace(changes.same, {r["row_id"]: r["decided"] for r in was})
+        changed = await self._replace(changes.same, {r["row_id"]: r["decided"] for r in was})
         await self._add(changes)
         await self._connection.execute(SQL.open_with, account.account_id)
         for unread in fetched.unread:
@@ -99,7 +101,7 @@ class _Statement:
         metrics.ROWS.labels("new").inc(len(changes.new))
         metrics.ROWS.labels("held").inc(len(changes.held))
         added = len(changes.new) + len(changes.held)
-        return Stored(len(followed), added, self._raised)
+        return Stored(len(followed), added, self._raised, changed)
 
     async def _rows(self, statement: str, *about: object) -> Sequence[Mapping[str, Any]]:
         found: Sequence[Mapping[str, Any]] = await self._connection.fetch(
@@ -116,16 +118,16 @@ class _Statement:
             known.row_id,
         )
 
-    async def _replace(self, pairs: Sequence[Pair], decided: Mapping[UUID, bool]) -> None:
-        """Rows that are found again, where anything about them is new to us."""
+    async def _replace(self, pairs: Sequence[Pair], decided: Mapping[UUID, bool]) -> int:
+        """Rows that are found again, where anything about them is new to us; answers how many."""
         again = [p for p in pairs if p.known.line != p.line or p.known.vanished]
         source = self._fetched.source
         again = [p for p in again if p.known.source == source or _takes_over(p, source) or _adds(p)]
-        if not again:
-            return
-        await self._connection.execute(SQL.lift, [pair.known.row_id for pair in again])
+        if again:
+            await self._connection.execute(SQL.lift, [pair.known.row_id for pair in again])
         for pair in again:
             await self._place(pair, decided.get(pair.known.row_id, True))
+        return len(again)
 
     async def _place(self, pair: Pair, decided: bool) -> None:
         known, line = pair.known, pair.line

@@ -101,7 +101,9 @@ class Deposits:
         columns = _columns(format_, call.query.text(_COLUMNS.name, 1, 1000))
         person = person_of(call)
         body = await _body(call)
-        digest = hashlib.sha256(body + (columns or "").encode()).digest()
+        # The same bytes read otherwise are another file.
+        read_as = f"{format_}\0{columns or ''}\0".encode()
+        digest = hashlib.sha256(read_as + body).digest()
         async with deciding(self._backend) as connection:
             if await connection.fetchrow(DEPOSITS.lock_account, account_id) is None:
                 raise invalid_parameter(_OF_ACCOUNT.name, "names no account that is followed")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from tests.servers import Servers, running
 
@@ -15,6 +16,14 @@ from tests.servers import Servers, running
 _KIND = pytest.StashKey[str]()
 _LEFT_OUT = pytest.StashKey[list[str]]()
 _CAP_SYS_ADMIN = 1 << 21
+
+
+def pytest_configure() -> None:
+    """Logs as processes write them. By default every variable of every frame is rendered for each
+    exception: seconds, in which a test's event loop serves nobody."""
+    processors = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*processors[:-1], plain])
 
 
 @pytest.fixture(scope="session")

@@ -194,22 +194,19 @@ SELECT fetch_id, account_id, requested_by, requested, started, finished, first_d
   FROM bank_fetches WHERE fetch_id = $1::uuid
 
 -- name: hand_in
--- A statement file, unless the same one was handed in before and could be read.
+-- A statement file, unless the same one was handed in before, and was neither refused nor unreadable.
 -- $1 uuid statement id, $2 text account id, $3 text format, $4 json columns, $5 bytea digest,
 -- $6 bytea body, $7 text key, $8 text owner
 INSERT INTO bank_statements (statement_id, account_id, format, columns, digest, body, uploaded_by,
                              uploaded_owner)
 VALUES ($1::uuid, $2::text, $3::text, $4::json, $5::bytea, $6::bytea, $7::text, $8::text)
-    ON CONFLICT (account_id, digest) DO UPDATE
-   SET statement_id = excluded.statement_id, status = 'RECEIVED', finished = NULL, problem = NULL,
-       uploaded = clock_timestamp(), uploaded_by = excluded.uploaded_by,
-       uploaded_owner = excluded.uploaded_owner
- WHERE bank_statements.problem IS NOT NULL
+    ON CONFLICT (account_id, digest) WHERE status NOT IN ('REFUSED', 'FAILED') DO NOTHING
 RETURNING statement_id
 
 -- name: statement_of_digest
 -- $1 text account id, $2 bytea digest
-SELECT statement_id FROM bank_statements WHERE account_id = $1::text AND digest = $2::bytea
+SELECT statement_id FROM bank_statements
+ WHERE account_id = $1::text AND digest = $2::bytea AND status NOT IN ('REFUSED', 'FAILED')
 
 -- name: statement
 -- $1 uuid statement id

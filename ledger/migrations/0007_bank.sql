@@ -164,7 +164,6 @@ CREATE TABLE bank_statements (
     exceptions          integer,
     problem             text,
     CONSTRAINT bank_statements_pkey PRIMARY KEY (statement_id),
-    CONSTRAINT bank_statements_once UNIQUE (account_id, digest),
     CONSTRAINT bank_statements_account FOREIGN KEY (account_id) REFERENCES bank_accounts (account_id),
     CONSTRAINT bank_statements_format CHECK (format IN ('MT940', 'CAMT053', 'OFX', 'CSV')),
     CONSTRAINT bank_statements_status CHECK (status IN
@@ -172,6 +171,8 @@ CREATE TABLE bank_statements (
     CONSTRAINT bank_statements_finished CHECK
         ((status IN ('DONE', 'REFUSED', 'FAILED')) = (finished IS NOT NULL))
 );
+CREATE UNIQUE INDEX bank_statements_once ON bank_statements (account_id, digest)
+    WHERE status NOT IN ('REFUSED', 'FAILED');
 CREATE INDEX bank_statements_waiting ON bank_statements (uploaded)
     WHERE status IN ('RECEIVED', 'APPROVED');
 COMMENT ON TABLE bank_statements IS

@@ -194,6 +194,13 @@ def test_another_source_may_say_another_day(days: int, waits: bool) -> None:
     assert compare([], Fetched("CSV", DAY, DAY, [other]), near=told).new == [other]
 
 
+def test_a_file_does_not_bring_back_what_the_bank_shows_no_more() -> None:
+    gone = [replace(each, vanished=True) for each in known(line(1))]
+    changes = compare(gone, fetched(line(None, description="from a file"), source="CSV"))
+    assert (changes.same, changes.new) == ([], [])
+    assert len(changes.held) == 1
+
+
 def test_rows_that_are_not_settled_wait() -> None:
     found = settled(
         Rows((row(0), row(1, status=RowStatus.PENDING), row(2), row(3, amount="0.001"), row(2))),
