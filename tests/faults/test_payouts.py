@@ -16,6 +16,7 @@ from bank.payouts.orders import Order, Payee
 from bank.services import ACTOR
 from ledger.commands import ReleaseSession
 from ledger.database import banker_pool
+from ledger.kept import KEEPER
 from ledger.outcomes import ReservationPlaced, ReservationsReleased
 from producers.commands import Answered
 from tests.databases import Database
@@ -194,7 +195,8 @@ async def test_what_a_gateway_left_is_finished(here: Town, tmp_path: Path) -> No
     assert broke is not None
     # Of the first one the reservation was placed, and the gateway died before it could keep that.
     async with producing(here.database, here.broker.url) as producer:
-        assert isinstance(await producer.ask(held.reservation), ReservationPlaced)
+        placed = await producer.ask(held.reservation, actor=KEEPER)
+        assert isinstance(placed, ReservationPlaced)
     async with process(here, tmp_path / "second.log"):
         for payout in (held, kept):
             await here.becomes({"payoutId": payout.payout_id}, "AWAITING_APPROVAL")

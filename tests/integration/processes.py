@@ -118,9 +118,9 @@ class Producer:
     replies: Replies
     commands: Commands
 
-    async def ask(self, command: Any, wait_s: float = 10.0) -> Result:
+    async def ask(self, command: Any, wait_s: float = 10.0, actor: str = "test") -> Result:
         """The outcome of a command that has to be decided in time."""
-        answer = await self.commands.ask(command, actor="test", wait_s=wait_s)
+        answer = await self.commands.ask(command, actor=actor, wait_s=wait_s)
         assert isinstance(answer, Answered), answer
         return answer.outcome.result
 
