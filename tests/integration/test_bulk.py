@@ -21,7 +21,7 @@ async def test_every_line_gets_its_word(job: Jobs) -> None:
         f"{alice},{bob},0,salary-003,\r\n"
         f"{alice},{alice},1,salary-004,\r\n"
         f"{alice},{bob},40.00,salary-001,again\r\n"
-        f"{bob},{alice},10.00,=salary-005,formula\r\n"
+        f"{alice},{bob},10.00,=salary-005,formula\r\n"
     )
     taken = await job.submit(file.encode(), batchId="march")
     assert (taken["batchId"], taken["receivedBytes"]) == ("march", len(file.encode()))
