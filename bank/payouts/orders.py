@@ -16,7 +16,7 @@ from bank.payouts.approvals import Person
 from bank.payouts.references import new_reference
 from bank.payouts.states import State
 from bank.sql import PAYOUTS as SQL
-from ledger.commands import PlaceReservation, ReleaseSession
+from ledger.commands import PlaceReservation
 from ledger.database import Queries
 from ledger.kept import SESSIONS
 from ledger.money import exponent_of
@@ -131,10 +131,6 @@ def payout_of(session_id: str) -> UUID | None:
         return UUID(session_id.removeprefix(SESSIONS))
     except ValueError:
         return None
-
-
-def release(wallet_id: UUID, session_id: str) -> ReleaseSession:
-    return ReleaseSession(wallet_id, session_id)
 
 
 async def order(
