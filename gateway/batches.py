@@ -24,9 +24,10 @@ from gateway.schemas import BatchPage
 from gateway.uploading import conflict, is_same, offset_header, receive
 from ledger import batches
 from ledger.batches import Batch, Status, Wish
+from ledger.database import Queries
 from ledger.rejections import Code
 from producers.bulk.ids import BATCH_ID
-from topology.documents import timestamp
+from topology.documents import Document, timestamp
 
 _TAG: Final = "batches"
 _ALL: Final = "/v1/batches"
@@ -96,16 +97,17 @@ class Batches:
         return await self._accepted(batch.batch_id)
 
     async def get(self, call: Call) -> Answer:
-        batch = await self._named(call)
-        return Answer(OK, await self._document(batch), (offset_header(batch),))
+        batch, told = await self._told(call.segment("batchId"))
+        return Answer(OK, told, (offset_header(batch),))
 
     async def latest(self, call: Call) -> Answer:
         """The latest first."""
         limit, cursor = call.query.limit(), Cursor(_ALL)
         position = cursor.read(call.query)
-        found = await batches.page(self._books(), place_of(position), limit + 1)
-        page = found[:limit]
-        items = [await self._document(batch) for batch in page]
+        async with self._books().snapshot() as books:
+            found = await batches.page(books, place_of(position), limit + 1)
+            page = found[:limit]
+            items = [await _document(books, batch) for batch in page]
         last = page[-1] if len(found) > limit else None
         following = None if last is None else f"{timestamp(last.created)} {last.batch_id}"
         return Answer(OK, cursor.page(items, following))
@@ -143,23 +145,27 @@ class Batches:
             batch = await self._named(call)
             if not (wanted is Wish.CANCEL and batch.wish is Wish.CANCEL):
                 raise conflict(batch, f"the batch is {batch.status}, or about to be CANCELLED")
-        return Answer(OK, await self._document(await self._named(call)))
+        _, told = await self._told(batch.batch_id)
+        return Answer(OK, told)
 
     async def _accepted(self, batch_id: str) -> Answer:
-        batch = await self._get(batch_id)
+        batch, told = await self._told(batch_id)
         location = (b"location", f"{_ALL}/{batch_id}".encode())
-        return Answer(ACCEPTED, await self._document(batch), (location, offset_header(batch)))
+        return Answer(ACCEPTED, told, (location, offset_header(batch)))
 
-    async def _document(self, batch: Batch) -> dict[str, Any]:
-        return document(batch, await batches.progress(self._books(), batch.batch_id))
+    async def _told(self, batch_id: str) -> tuple[Batch, Document]:
+        """The batch and its document: its word and its counts are of one moment."""
+        async with self._books().snapshot() as books:
+            batch = await self._get(batch_id, books)
+            return batch, await _document(books, batch)
 
     async def _named(self, call: Call) -> Batch:
         return await self._get(call.segment("batchId"))
 
-    async def _get(self, batch_id: str) -> Batch:
+    async def _get(self, batch_id: str, books: Queries | None = None) -> Batch:
         batch = None
         if BATCH_ID.fullmatch(batch_id):
-            batch = await batches.get(self._books(), batch_id)
+            batch = await batches.get(books or self._books(), batch_id)
         if batch is None:
             raise not_found(GatewayCode.BATCH_NOT_FOUND, "batch", batch_id)
         return batch
@@ -270,3 +276,7 @@ class Batches:
             problems=(GatewayCode.BATCH_NOT_FOUND, GatewayCode.BATCH_CONFLICT),
             stores=True,
         )
+
+
+async def _document(books: Queries, batch: Batch) -> Document:
+    return document(batch, await batches.progress(books, batch.batch_id))

@@ -85,14 +85,13 @@ class Shop:
     async def becomes(self, **counts: int) -> dict[str, Any]:
         """Wait until the file's document says so."""
 
-        async def does() -> bool:
+        async def does() -> dict[str, Any] | None:
             document = await self.job.status("whole")
-            return {name: document[name] for name in counts} == counts
+            return document if {name: document[name] for name in counts} == counts else None
 
-        await eventually(does, within_s=30)
-        # Its reason and its counts are read one after the other: now both are of the same moment.
-        document: dict[str, Any] = await self.job.status("whole")
-        return document
+        found = await eventually(does, within_s=30)
+        assert found is not None
+        return found
 
     async def stands(self, words: list[tuple[str, str]], booked: int) -> None:
         """Results, document and books say the same."""
