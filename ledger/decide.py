@@ -135,11 +135,18 @@ def keys_of(command: Command) -> Iterable[KeySpace]:
             assert_never(command)
 
 
-def refused_keys(command: Command, rejection: Rejection, books: Books) -> tuple[KeySpace, ...]:
+def refused_keys(
+    submission: Submission, rejection: Rejection, books: Books
+) -> tuple[KeySpace, ...]:
     """The keys under which the refusal of the command is remembered (rule 7).
 
-    Not those that are on the ledger: they refuse later commands by themselves.
+    Not those that are on the ledger: they refuse later commands by themselves. Nor those that the
+    bank side keeps, where others have named them: others are refused each time anew, and what it
+    asks for itself is not to meet what anybody else was told.
     """
     if rejection.code in SILENT_ON_KEYS:
         return ()
-    return tuple(key for key in keys_of(command) if not books.is_taken(key))
+    keys = (key for key in keys_of(submission.command) if not books.is_taken(key))
+    if submission.actor == kept.KEEPER:
+        return tuple(keys)
+    return tuple(key for key in keys if not kept.is_kept(key))

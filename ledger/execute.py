@@ -221,7 +221,7 @@ def _decide(assigned: Assigned, books: Books, head: Head, writes: Writes) -> Out
     submission = assigned.submission
     result = decide(submission, books, _SOURCE, assigned.refused)
     if isinstance(result, Rejection):
-        books.refuse(refused_keys(submission.command, result, books), result)
+        books.refuse(refused_keys(submission, result, books), result)
     else:
         books.apply(result)
     events = event_count(result)

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
-from ledger.books import Books
+from ledger.books import WALLETS as WALLET_KEYS
+from ledger.books import Books, KeySpace
 from ledger.outcomes import (
     ReservationPlaced,
     ReservationsReleased,
@@ -40,6 +41,13 @@ _NAME: Final = re.compile(
     r"(?:payout|payout-return|bank-row|bank-action)"
     r":[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?::[0-9]+)?"
 )
+
+
+def is_kept(key: KeySpace) -> bool:
+    """Whether nobody else can ever use the key up, whatever he asks for under it."""
+    if key.space == WALLET_KEYS:
+        return key.key.startswith(WALLETS)
+    return _is_name(key.key)
 
 
 def refuse(result: Result, actor: str, books: Books) -> Rejection | None:
@@ -92,13 +100,18 @@ def _refuse_name(external_unique_id: str, kept: tuple[str, ...] = WALLETS) -> Re
 
 
 def _refuse_key(key: str, pointer: str = "/externalUniqueId") -> Rejection | None:
-    if not key.startswith(_NAMES) or _NAME.fullmatch(key) is None:
+    if not _is_name(key):
         return None
     return Rejection(
         Code.INVALID_REQUEST,
         f"{key} is a name of the bank process: choose another",
         pointer=pointer,
     )
+
+
+def _is_name(key: str) -> bool:
+    # Nearly all are told apart by how they begin, which costs the least.
+    return key.startswith(_NAMES) and _NAME.fullmatch(key) is not None
 
 
 def _refuse_releases(releases: Iterable[Release]) -> Rejection | None:

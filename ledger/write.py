@@ -100,7 +100,7 @@ class Writes:
             case Rejection() as rejection:
                 self.refused |= {
                     key: (outcome.partition, outcome.number)
-                    for key in refused_keys(submission.command, rejection, books)
+                    for key in refused_keys(submission, rejection, books)
                     # The books keep no NUL, so no later command can bring this key either.
                     if "\x00" not in key.key
                 }

@@ -41,13 +41,14 @@ def submission(
     command_id: UUID | None = None,
     issued: datetime | None = None,
     deadline: datetime | None = None,
+    actor: str = "test",
 ) -> Submission:
     now = datetime.now(UTC)
     return Submission(
         command_id=command_id or uuid_utils.compat.uuid7(),
         issued=issued or now,
         deadline=deadline or now + MINUTE,
-        actor="test",
+        actor=actor,
         command=command,
     )
 

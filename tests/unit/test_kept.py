@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from ledger.books import GROUPS, RESERVATIONS, TRANSFERS, WALLETS, KeySpace
 from ledger.commands import (
     ChangeWallet,
     Command,
@@ -16,11 +17,13 @@ from ledger.commands import (
     PostTransferGroup,
     ReleaseReservation,
     ReleaseSession,
+    Submission,
 )
-from ledger.kept import KEEPER
+from ledger.decide import keys_of, refused_keys
+from ledger.kept import KEEPER, is_kept
 from ledger.outcomes import Result
 from ledger.records import WalletStatus, WalletType
-from ledger.rejections import Rejection
+from ledger.rejections import Code, Rejection
 from tests.unit.rulebooks import NOW, RuleBooks, name_id, transfer
 
 CONTROL, SUSPENSE, CHARGES = "bank-control:1", "bank-suspense:1", "bank-charges:1"
@@ -109,3 +112,33 @@ def test_everything_else_is_as_it_was(books: RuleBooks) -> None:
 
 def test_a_rule_that_refuses_comes_first(books: RuleBooks) -> None:
     assert word(books.decide(transfer(SUSPENSE, "tenant", "51"))) == "insufficient-funds"
+
+
+@pytest.mark.parametrize("command", [*TAKEN, *KEPT[6:9]], ids=lambda each: type(each).__name__)
+def test_refusals_of_others_leave_no_mark_on_its_keys(books: RuleBooks, command: Command) -> None:
+    own = [key for key in keys_of(command) if key.key not in ("key-000001", "hold-key-1")]
+    refusal = Rejection(Code.INSUFFICIENT_FUNDS, "whatever the rules say")
+    for actor, marked in (("test", False), (KEEPER, True)):
+        marks = refused_keys(submission(command, actor), refusal, books.books)
+        assert all((key in marks) is marked for key in own)
+        assert set(marks) >= set(keys_of(command)) - set(own)
+
+
+def test_a_key_is_kept_where_the_bank_side_uses_it() -> None:
+    """Somebody's wallet may be named like a row, and a refusal to make it is recorded."""
+    for kept, key in (
+        (True, KeySpace(TRANSFERS, f"bank-row:{OWN}")),
+        (True, KeySpace(RESERVATIONS, PAYOUT)),
+        (True, KeySpace(GROUPS, f"bank-action:{OWN}")),
+        (True, KeySpace(WALLETS, CONTROL)),
+        (False, KeySpace(WALLETS, PAYOUT)),
+        (False, KeySpace(TRANSFERS, CONTROL)),
+        (False, KeySpace(TRANSFERS, "bank-row:march")),
+    ):
+        assert is_kept(key) is kept
+
+
+def submission(command: Command, actor: str) -> Submission:
+    return Submission(
+        command_id=OWN, issued=NOW, deadline=NOW + timedelta(1), actor=actor, command=command
+    )
