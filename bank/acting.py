@@ -7,6 +7,7 @@ on, sends a command that can only come too late.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -14,15 +15,12 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
-import uuid_utils.compat
 
+from bank import returns
 from bank.actions import Kind, Share, shares_of
-from bank.claims import Claim, Wait
-from bank.matching import references
 from bank.services import ACTOR, Services
 from bank.sql import ACTIONS as SQL
-from bank.sql import DEPOSITS, PAYOUTS
-from bank.stored import Purpose, StoredRow
+from bank.sql import DEPOSITS
 from ledger.commands import DESCRIPTION_LENGTH, PostTransfer, PostTransferGroup, WalletRef
 from ledger.money import exponent_of, format_minor
 from ledger.outcomes import TransferGroupPosted
@@ -46,16 +44,17 @@ class Acting:
         self._services = services
 
     async def run(self) -> None:
+        """Every action that is approved, side by side: none waits for another one's answer."""
         after, waiting = _FIRST, 0
         while found := await self._services.pool.fetch(SQL.approved, after, _AT_ONCE):
-            for action in found:
-                try:
-                    await self._carry_out(action)
-                except Unavailable as error:
-                    _log.warning(
-                        "bank.action_waits", action=str(action["action_id"]), why=str(error)
-                    )
+            results = await asyncio.gather(*map(self._carry_out, found), return_exceptions=True)
+            for action, result in zip(found, results, strict=True):
+                if isinstance(result, Unavailable):
+                    action_id = str(action["action_id"])
+                    _log.warning("bank.action_waits", action=action_id, why=str(result))
                     waiting += 1
+                elif isinstance(result, BaseException):
+                    raise result
             after = found[-1]["action_id"]
         if waiting:
             raise Unavailable(f"{waiting} actions wait for the ledger")
@@ -68,8 +67,10 @@ class Acting:
                 await self._failed(action, "the bank shows the row again")
             case Kind.RETRACT if action["decided"] is None:
                 await self._done(action)
+            case Kind.RETRACT if action["booked"] is None and not action["is_refused"]:
+                pass  # first it has to be there; whoever books it wakes this step
             case Kind.RETRACT if action["booked"] is None:
-                self._services.wake("booking")  # first it has to be there
+                await self._failed(action, "the row is not booked: there is nothing to take back")
             case Kind.RETURN:
                 raise TypeError("a return is carried out by people, at the bank")
             case _:
@@ -117,6 +118,7 @@ class Acting:
                     kinds, resolution = ["HELD", "PAYOUT"], "BOOKED"
                 case Kind.RETRACT:
                     await connection.execute(SQL.retract, row_id)
+                    await returns.taken_back(connection, action)
                     kinds, resolution = ["VANISHED", "HELD"], "RETRACTED"
                 case _:
                     return
@@ -124,46 +126,6 @@ class Acting:
                 DEPOSITS.resolve_row, row_id, kinds, resolution, by, action["reason"]
             )
         self._services.wake("matching")
-
-
-class Returns:
-    """The claimant of debits that pay suspense back to where it came from."""
-
-    async def claim(self, connection: Any, row: StoredRow) -> Claim | Wait | None:
-        """The money has left the bank; with that the action is done. A debit that names a return
-        and is not it waits until people have looked, as does the action."""
-        named = list(references(row.line.description))
-        if row.line.credit or not named:
-            return None
-        found = await connection.fetch(SQL.awaited_return, row.account_id, named)
-        fitting = [
-            each
-            for each in found
-            if each["amount_minor"] == row.line.amount_minor and each["status"] == "AWAITING_BANK"
-        ]
-        if len(fitting) != 1:
-            return await _doubtful(connection, row, found)
-        (action,) = fitting
-        await connection.execute(SQL.step, action["action_id"], "AWAITING_BANK", "DONE", None)
-        return Claim(row.suspense_wallet, Purpose.RETURNED, action["reference"])
-
-    async def booked(self, connection: Any, row: StoredRow, transfer_id: UUID) -> None:
-        """Nothing more to do."""
-
-
-async def _doubtful(
-    connection: Any, row: StoredRow, found: Sequence[Mapping[str, Any]]
-) -> Wait | None:
-    if not found or await connection.fetchval(PAYOUTS.on_its_own, row.row_id):
-        return None
-    named = ", ".join(f"{each['reference']} ({each['status']})" for each in found)
-    why = f"it names a return and is not it: {named}"
-    await connection.execute(
-        DEPOSITS.raise_,
-        *(uuid_utils.compat.uuid7(), row.account_id, "PAYOUT", str(row.row_id)),
-        *(row.row_id, None, why),
-    )
-    return Wait(why)
 
 
 def group_of(action: Mapping[str, Any]) -> PostTransferGroup:

@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 
 import uuid_utils.compat
 
+from bank import returns
 from bank.payouts.approvals import Person
 from bank.refusals import Conflict, NotAllowed, NotThere, NotValid
 from bank.sql import ACTIONS as SQL
@@ -62,6 +63,8 @@ async def ask(connection: Any, asked: Asked, person: Person) -> UUID:
         raise NotThere(f"there is no row {asked.row_id}")
     _require_kind(asked.kind, row)
     done = await _require_nothing_else(connection, asked)
+    if asked.kind is Kind.RETRACT:
+        await returns.require_back(connection, row, [each.wallet_id for each in asked.shares])
     shares = await _shares(connection, asked, row, done)
     await _require_wallets(connection, asked, row, shares)
     action_id: UUID = uuid_utils.compat.uuid7()
@@ -151,8 +154,10 @@ async def _require_nothing_else(connection: Any, asked: Asked) -> Mapping[str, A
     if found is None:
         return None
     if found["status"] == "DONE" and asked.kind is Kind.RETRACT:
-        if found["kind"] == Kind.RETURN and not asked.shares:
-            raise NotValid("has to say from whom: it was returned to its sender", "/shares")
+        if found["kind"] == Kind.RETURN:
+            await returns.require_paid(connection, found["action_id"])
+            if not asked.shares:
+                raise NotValid("has to say from whom: it was returned to its sender", "/shares")
         return found
     if found["status"] == "FAILED":
         raise Conflict(f"action {found['action_id']} has just failed: ask again in a minute")

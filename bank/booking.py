@@ -60,7 +60,6 @@ class Booking:
                     raise result
         if problems:
             raise Unavailable(f"{problems} rows could not be sent to the ledger")
-        self._services.wake("actions")
 
     async def _book(self, row: StoredRow) -> None:
         if row.not_before is not None and self._services.clock.now() <= row.not_before:
@@ -102,6 +101,7 @@ class Booking:
             )
             for claimant in self._claimants:
                 await claimant.booked(connection, row, transfer.transfer_id)
+        self._services.wake("actions")  # one that takes it back may have waited for it
 
     async def _refused(self, row: StoredRow, refusal: Rejection, decided: datetime) -> None:
         detail = f"{refusal.code}: {refusal.detail}"

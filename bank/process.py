@@ -14,7 +14,7 @@ import structlog
 from pydantic import SecretStr
 
 from bank.accounts import Accounts
-from bank.acting import Acting, Returns
+from bank.acting import Acting
 from bank.booking import Booking
 from bank.claims import Claimant
 from bank.deciding import Deciding
@@ -26,6 +26,7 @@ from bank.leading import Leadership
 from bank.payouts import working as payouts
 from bank.payouts.claiming import PayoutRows
 from bank.reading_files import Files
+from bank.returns import Returns
 from bank.services import Following, Services
 from bank.steps import Step, Steps
 from ledger.database import banker_pool

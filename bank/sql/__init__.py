@@ -125,6 +125,9 @@ class Actions(Statements):
     release: str
     retract: str
     awaited_return: str
+    lock_returned: str
+    taking_back_debit: str
+    await_again: str
     exceptions: str
     exception: str
     lock_exception: str

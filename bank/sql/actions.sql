@@ -32,7 +32,7 @@ SELECT r.row_id, e.expected_id, e.wallet_id, e.note
 -- is.
 -- $1 uuid row id
 SELECT r.row_id, r.account_id, r.credit, r.amount_minor, r.wallet_id, r.purpose, r.held, r.vanished,
-       r.retracted, r.decided, r.booked, r.posting_date, r.posted_order, r.description,
+       r.retracted, r.decided, r.booked, r.matched_by, r.posting_date, r.posted_order, r.description,
        r.transaction_type, r.value_date, r.transaction_date, r.running_minor, r.source,
        a.currency, a.control_wallet, a.suspense_wallet, a.charges_wallet
   FROM bank_rows r JOIN bank_accounts a USING (account_id)
@@ -111,7 +111,9 @@ RETURNING action_id
 -- $1 uuid after this one, $2 integer limit
 SELECT a.action_id, a.kind, a.row_id, a.exception_id, a.detail, a.requested_by, a.reason,
        r.credit, r.amount_minor, r.wallet_id, r.held, r.vanished, r.retracted, r.decided, r.booked,
-       r.description, c.currency, c.control_wallet, c.suspense_wallet, c.charges_wallet
+       r.description, r.purpose, r.matched_by,
+       coalesce(r.not_before > clock_timestamp(), false) AS is_refused,
+       c.currency, c.control_wallet, c.suspense_wallet, c.charges_wallet
   FROM bank_actions a JOIN bank_rows r USING (row_id) JOIN bank_accounts c USING (account_id)
  WHERE a.status = 'APPROVED' AND a.action_id > $1::uuid
  ORDER BY a.action_id LIMIT $2::integer
@@ -143,6 +145,31 @@ SELECT a.action_id, a.row_id, a.reference, a.status, r.amount_minor
  WHERE r.account_id = $1::text AND a.kind = 'RETURN'
    AND a.reference = ANY ($2::text[])
    FOR UPDATE OF a
+
+-- name: lock_returned
+-- The row that a debit has returned to its sender.
+-- $1 text the return's reference
+SELECT r.row_id, r.retracted FROM bank_actions a JOIN bank_rows r USING (row_id)
+ WHERE a.reference = $1::text
+   FOR UPDATE OF r
+
+-- name: taking_back_debit
+-- The action, while it is open, that takes back the debit of a return.
+-- $1 uuid the return
+SELECT t.action_id, t.status
+  FROM bank_actions t
+  JOIN bank_rows d ON d.row_id = t.row_id AND d.purpose = 'RETURNED'
+  JOIN bank_actions a ON a.reference = d.matched_by
+ WHERE a.action_id = $1::uuid AND t.kind = 'RETRACT' AND t.finished IS NULL
+
+-- name: await_again
+-- The debit of a return was none: it waits for another one, unless its own row was taken back too.
+-- $1 text the return's reference
+UPDATE bank_actions
+   SET status = 'AWAITING_BANK', finished = NULL, problem = 'the bank shows its debit no more'
+ WHERE reference = $1::text AND status = 'DONE'
+   AND EXISTS (SELECT FROM bank_rows r
+                WHERE r.row_id = bank_actions.row_id AND r.retracted IS NULL)
 
 -- name: exceptions
 -- Open ones, or all; the latest first.

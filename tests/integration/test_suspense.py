@@ -246,3 +246,82 @@ async def test_a_remake_that_is_a_row_of_its_own_is_booked_by_two(town: Branch) 
     await approved(town, await asked(town, first, "RETRACT"))
     assert (await town.suspense(), await town.control()) == (Decimal(50), Decimal(-50))
     assert [resolved for _, resolved in await town.exceptions()] == [True, True]
+
+
+async def returned(town: Branch, row_id: str) -> tuple[Any, str, int]:
+    """What was asked for and is done, its debit, and that one's number at the bank."""
+    action = await approved(town, await asked(town, row_id, "RETURN"), "AWAITING_BANK")
+    before = len(await town.rows())
+    (number,) = await town.play.credit(50_00, f"back {action['reference']}", type="DEBIT")
+    await town.fetch()
+    debit = (await town.booked(before + 1))[-1]
+    assert debit["purpose"] == "RETURNED"
+    return action, str(debit["row_id"]), number
+
+
+async def test_a_return_whose_debit_was_none_waits_for_another_one(town: Branch) -> None:
+    row_id = await suspended(town)
+    action, debit, number = await returned(town, row_id)
+    await town.play.change(number, "vanish")
+    await town.fetch()
+    await approved(town, await asked(town, debit, "RETRACT"))
+    assert (await town.suspense(), await town.control()) == (Decimal(50), Decimal(-50))
+    (item,) = (await town.running.get("/v1/suspense"))["items"]
+    assert item["rowId"] == row_id
+    assert item["openAction"]["status"] == "AWAITING_BANK"
+    await town.play.credit(50_00, f"once more {action['reference']}", type="DEBIT")
+    await town.fetch()
+    assert [row["purpose"] for row in (await town.booked(3))[1:]] == ["RETURNED"] * 2
+    done = await town.running.get(f"/v1/bank/actions/{action['actionId']}")
+    schemas.BankActionSchema.model_validate(done)
+    assert (done["status"], done["problem"]) == ("DONE", None)
+    assert (await town.suspense(), await town.control()) == (Decimal(0), Decimal(0))
+    assert await town.charges() == Decimal(0)
+
+
+async def test_what_was_returned_and_its_debit_are_taken_back_one_after_the_other(
+    town: Branch,
+) -> None:
+    """Else what comes back would lie in suspense, and no row would say that it does."""
+    alice = await town.running.wallet("alice-01")
+    await suspended(town, description=await town.reference("alice-01"))
+    row_id = await suspended(town, description="not mine")
+    (number,) = [
+        each["rowId"]
+        for each in (await town.play.state())["rows"]
+        if each["description"] == "not mine"
+    ]
+    action, debit, paid = await returned(town, row_id)
+    for each in (number, paid):
+        await town.play.change(each, "vanish")
+    await town.fetch()
+    first = await asked(town, debit, "RETRACT")
+    await asked(town, row_id, "RETRACT", (alice, "50"), expect=409)
+    await town.post("bank", f"/v1/bank/actions/{first['actionId']}/refusals", {})
+    gone = await asked(town, row_id, "RETRACT", (alice, "50"))
+    await asked(town, debit, "RETRACT", expect=409)
+    await approved(town, gone)
+    assert await town.balance("alice-01") == Decimal(0)
+    account = (await town.running.get("/v1/bank/accounts"))["items"][0]
+    for shares in ([], [(account["suspenseWalletId"], "50")]):
+        found = await asked(town, debit, "RETRACT", *shares, expect=422)
+        assert found["errors"][0]["pointer"] == "/shares"
+    await approved(town, await asked(town, debit, "RETRACT", (alice, "50")))
+    assert await town.balance("alice-01") == Decimal(50)
+    assert (await town.suspense(), await town.control()) == (Decimal(0), Decimal(-50))
+    path = f"/v1/bank/actions/{action['actionId']}"
+    assert (await town.running.get(path))["status"] == "DONE"
+
+
+async def test_a_row_that_the_ledger_does_not_book_is_not_taken_back(town: Branch) -> None:
+    """The action ends: else it would wait for a booking that may never come."""
+    await town.followed()
+    row_id = await town.owner.fetchval(
+        "INSERT INTO bank_rows (row_id, account_id, posting_date, credit, amount_minor, description,"
+        " source, vanished, wallet_id, purpose, transfer_key, decided, not_before)"
+        " SELECT gen_random_uuid(), account_id, '2020-02-01', true, 100, 'gone', 'API', now(),"
+        " suspense_wallet, 'NOTHING_FOUND', 'bank-row:gone', now(), now() + interval '1 hour'"
+        " FROM bank_accounts RETURNING row_id"
+    )
+    action = await approved(town, await asked(town, str(row_id), "RETRACT"), "FAILED")
+    assert "nothing to take back" in action["problem"]
