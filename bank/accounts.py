@@ -25,21 +25,35 @@ _log = structlog.get_logger(__name__)
 
 
 async def followed(queries: Queries) -> list[BankAccount]:
+    """All that are, or were."""
     return [account_of(record) for record in await queries.fetch(SQL.accounts)]
 
 
 class Accounts:
-    """The step that takes up accounts which are to be followed and are not yet."""
+    """The step that follows the accounts which are to be followed, and lets go of all others: these
+    are fetched no more, and what is stored of them is still decided and booked."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     async def run(self) -> None:
         """Raises ``BankError``, ``Unavailable`` or a database's error."""
+        await self._keep_following()
         known = {account.account_id for account in await followed(self._services.pool)}
         for account_id, currency in await self._wanted(known):
             await self._follow(account_id, currency)
         await self._describe()
+
+    async def _keep_following(self) -> None:
+        pool, named = self._services.pool, sorted(self._services.follow.accounts)
+        for changed in await pool.fetch(SQL.keep_following, named):
+            if changed["followed_until"] is None:
+                _log.info("bank.followed_again", account=changed["account_id"])
+                self._services.wake("feed")
+            else:
+                _log.warning("bank.let_go", account=changed["account_id"], named=named)
+        if self._services.bank is None:
+            await pool.fetch(SQL.without_api)
 
     async def _describe(self) -> None:
         """What payment files call the accounts."""

@@ -17,7 +17,10 @@ from uuid import UUID
 import structlog
 
 from bank import returns
-from bank.actions import Kind, Share, shares_of
+from bank.actions import Kind, Share, export_of, shares_of
+from bank.payouts import names, paid_as_one
+from bank.payouts.orders import Payout
+from bank.refusals import Conflict
 from bank.services import ACTOR, Services
 from bank.sql import ACTIONS as SQL
 from bank.sql import DEPOSITS
@@ -63,6 +66,8 @@ class Acting:
         match Kind(action["kind"]):
             case Kind.BOOK:
                 await self._done(action)
+            case Kind.EXPORT:
+                await self._pays_file(action)
             case Kind.RETRACT if action["vanished"] is None:
                 await self._failed(action, "the bank shows the row again")
             case Kind.RETRACT if action["decided"] is None:
@@ -96,6 +101,27 @@ class Acting:
                 await self._failed(action, f"{refusal.code}: {refusal.detail}")
             case other:
                 raise TypeError(f"an action cannot come to {type(other).__name__}")
+
+    async def _pays_file(self, action: Mapping[str, Any]) -> None:
+        """The row is the file's, if it still can be: what it pays may have changed since."""
+        row_id, export_id = action["row_id"], export_of(action["detail"])
+        if export_id is None:
+            raise TypeError("an action about a file that names none")
+        async with self._services.pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(SQL.lock_row, row_id)
+            problem, payouts = "", list[Payout]()
+            try:
+                payouts = await paid_as_one.require(connection, export_id, row)
+            except Conflict as conflict:
+                problem = str(conflict)
+            outcome = "FAILED" if problem else "DONE"
+            step = (action["action_id"], "APPROVED", outcome, problem or None)
+            if await connection.fetchval(SQL.step, *step) is None or problem:
+                return
+            await paid_as_one.claim(connection, export_id, row, payouts)
+            by = (action["requested_by"], action["reason"])
+            await connection.execute(DEPOSITS.resolve_row, row_id, ["PAYOUT"], "PAYOUT", *by)
+        self._services.wake(names.SETTLE)
 
     async def _failed(self, action: Mapping[str, Any], problem: str) -> None:
         await self._services.pool.fetch(

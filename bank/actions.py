@@ -16,9 +16,11 @@ from uuid import UUID, uuid5
 import uuid_utils.compat
 
 from bank import returns
+from bank.payouts import paid_as_one
 from bank.payouts.approvals import Person
 from bank.refusals import Conflict, NotAllowed, NotThere, NotValid
 from bank.sql import ACTIONS as SQL
+from bank.sql import PAYOUTS
 from ledger.commands import GROUP_SIZE
 from ledger.references import new_reference
 
@@ -34,11 +36,15 @@ class Kind(StrEnum):
     """A row that was held back, or that may be a payout's, is one of its own."""
     RETRACT = "RETRACT"
     """A row that has vanished was none: its booking is taken back."""
+    EXPORT = "EXPORT"
+    """A debit is that of a whole payment file: of all its payouts without a row."""
 
 
 #: So many people give up a return that was approved.
 _GIVE_UP: Final = 2
 DISPOSALS: Final = frozenset({Kind.ALLOCATE, Kind.RETURN, Kind.WRITE_OFF})
+#: What is said of a row before anybody has decided whose it is.
+_UNDECIDED: Final = frozenset({Kind.BOOK, Kind.EXPORT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,8 @@ class Asked:
     shares: Sequence[Share]
     """Of which wallets; empty where the kind says it."""
     reason: str
+    export_id: UUID | None = None
+    """Of which file, for EXPORT alone."""
 
 
 async def ask(connection: Any, asked: Asked, person: Person) -> UUID:
@@ -62,6 +70,7 @@ async def ask(connection: Any, asked: Asked, person: Person) -> UUID:
     if row is None:
         raise NotThere(f"there is no row {asked.row_id}")
     _require_kind(asked.kind, row)
+    await _require_file(connection, asked, row)
     done = await _require_nothing_else(connection, asked)
     if asked.kind is Kind.RETRACT:
         await returns.require_back(connection, row, [each.wallet_id for each in asked.shares])
@@ -75,7 +84,7 @@ async def ask(connection: Any, asked: Asked, person: Person) -> UUID:
         asked.kind,
         asked.row_id,
         None,
-        detail_of(shares),
+        detail_of(shares, asked.export_id),
         asked.reason,
         person.key_id,
         person.owner,
@@ -119,15 +128,21 @@ def giving_up(action_id: UUID) -> UUID:
     return uuid5(action_id, "given up")
 
 
-def detail_of(shares: Sequence[Share]) -> str:
-    return json.dumps(
-        {
-            "shares": [
-                {"walletId": str(each.wallet_id), "amountMinor": each.amount_minor}
-                for each in shares
-            ]
-        }
-    )
+def detail_of(shares: Sequence[Share], export_id: UUID | None = None) -> str:
+    detail: dict[str, Any] = {
+        "shares": [
+            {"walletId": str(each.wallet_id), "amountMinor": each.amount_minor} for each in shares
+        ]
+    }
+    if export_id is not None:
+        detail["exportId"] = str(export_id)
+    return json.dumps(detail)
+
+
+def export_of(detail: str) -> UUID | None:
+    """The payment file that an action is about; None for any but EXPORT."""
+    found = json.loads(detail).get("exportId")
+    return None if found is None else UUID(found)
 
 
 def shares_of(detail: str) -> list[Share]:
@@ -137,8 +152,8 @@ def shares_of(detail: str) -> list[Share]:
 
 
 def _require_kind(kind: Kind, row: Mapping[str, Any]) -> None:
-    if kind is Kind.BOOK and (row["decided"] is not None or row["vanished"] is not None):
-        raise Conflict("the row is not held back, and waits for nobody's word")
+    if kind in _UNDECIDED and (row["decided"] is not None or row["vanished"] is not None):
+        raise Conflict("the row waits for nobody's word")
     if kind is Kind.RETRACT and (row["vanished"] is None or row["retracted"] is not None):
         raise Conflict("the row has not vanished, or was taken back already")
     if kind in DISPOSALS:
@@ -146,6 +161,13 @@ def _require_kind(kind: Kind, row: Mapping[str, Any]) -> None:
             raise Conflict("the row does not lie in suspense")
         if row["vanished"] is not None:
             raise Conflict("the bank does not show the row any more: it can only be taken back")
+
+
+async def _require_file(connection: Any, asked: Asked, row: Mapping[str, Any]) -> None:
+    if (asked.kind is Kind.EXPORT) != (asked.export_id is not None):
+        raise NotValid("is for the kind EXPORT, and for that alone", "/exportId")
+    if asked.export_id is not None:
+        await paid_as_one.require(connection, asked.export_id, row)
 
 
 async def _require_nothing_else(connection: Any, asked: Asked) -> Mapping[str, Any] | None:
@@ -168,7 +190,7 @@ async def _shares(
     connection: Any, asked: Asked, row: Mapping[str, Any], done: Mapping[str, Any] | None
 ) -> Sequence[Share]:
     whole, shares = row["amount_minor"], asked.shares
-    if asked.kind in (Kind.RETURN, Kind.BOOK):
+    if asked.kind in (Kind.RETURN, Kind.BOOK, Kind.EXPORT):
         if shares:
             raise NotValid("is not for this kind of action", "/shares")
         return ()
@@ -177,7 +199,7 @@ async def _shares(
     if not shares and asked.kind is Kind.WRITE_OFF:
         shares = [Share(row["charges_wallet"], whole)]
     if not shares and asked.kind is Kind.RETRACT:
-        shares = [Share(row["wallet_id"], whole)]
+        shares = await _from_whom(connection, row)
         if done is not None:
             detail = (await connection.fetchrow(SQL.action, done["action_id"]))["detail"]
             shares = shares_of(detail)
@@ -188,6 +210,14 @@ async def _shares(
     if sum(each.amount_minor for each in shares) != whole:
         raise NotValid("must come to the row's whole amount together", "/shares")
     return shares
+
+
+async def _from_whom(connection: Any, row: Mapping[str, Any]) -> list[Share]:
+    """Who has got a row's money, or has paid it."""
+    if row["purpose"] != paid_as_one.PURPOSE:
+        return [Share(row["wallet_id"], row["amount_minor"])]
+    found = await connection.fetch(PAYOUTS.of_shared_row, row["row_id"])
+    return [Share(each["wallet_id"], each["amount_minor"]) for each in found]
 
 
 async def _require_wallets(

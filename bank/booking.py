@@ -32,7 +32,7 @@ _AT_ONCE: Final = 64
 _WAIT_S: Final = 20.0
 _FIRST: Final = UUID(int=0)
 #: Refusals that say nothing about the movement: it is asked for again.
-_PASSING: Final = frozenset({Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED})
+PASSING: Final = frozenset({Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED})
 
 _log = structlog.get_logger(__name__)
 
@@ -64,7 +64,7 @@ class Booking:
     async def _book(self, row: StoredRow) -> None:
         if row.not_before is not None and self._services.clock.now() <= row.not_before:
             raise Unavailable("the ledger has just refused it")
-        answer = await self._services.commands.ask(_command(row), actor=ACTOR, wait_s=_WAIT_S)
+        answer = await self._services.commands.ask(command_of(row), actor=ACTOR, wait_s=_WAIT_S)
         if not isinstance(answer, Answered):
             raise Unavailable("the transfer is on its way, and not decided yet")
         match answer.outcome.result:
@@ -72,7 +72,7 @@ class Booking:
                 await self._booked(row, transfer)
             case Rejection(code=Code.DUPLICATE_TRANSFER, transfer=Transfer() as transfer):
                 await self._found(row, transfer)
-            case Rejection(code=code) if code in _PASSING:
+            case Rejection(code=code) if code in PASSING:
                 raise Unavailable(f"the ledger refused it for now: {code}")
             case Rejection() as refusal:
                 await self._refused(row, refusal, answer.outcome.decided)
@@ -87,7 +87,7 @@ class Booking:
             await self._booked(row, transfer)
             return
         detail = f"the key {row.transfer_key} is that of another transfer, {transfer.transfer_id}"
-        await self._stuck(row, "KEY_TAKEN", detail)
+        await stuck(self._services, row, "KEY_TAKEN", detail)
 
     async def _booked(self, row: StoredRow, transfer: Transfer) -> None:
         wallet = transfer.to_wallet_id if row.line.credit else transfer.from_wallet_id
@@ -112,20 +112,23 @@ class Booking:
             )
             self._services.wake("booking")
             return
-        await self._stuck(row, "REFUSED", detail)
-
-    async def _stuck(self, row: StoredRow, kind: str, detail: str) -> None:
-        _log.error("bank.not_booked", row=str(row.row_id), problem=detail)
-        async with self._services.pool.acquire() as connection, connection.transaction():
-            await connection.execute(SQL.stuck, row.row_id, detail)
-            await connection.execute(
-                SQL.raise_,
-                *(uuid_utils.compat.uuid7(), row.account_id, kind, str(row.row_id)),
-                *(row.row_id, None, detail),
-            )
+        await stuck(self._services, row, "REFUSED", detail)
 
 
-def _command(row: StoredRow) -> PostTransfer:
+async def stuck(services: Services, row: StoredRow, kind: str, detail: str) -> None:
+    """The row is not booked for now, and why: an exception, and tried again in ten minutes."""
+    _log.error("bank.not_booked", row=str(row.row_id), problem=detail)
+    async with services.pool.acquire() as connection, connection.transaction():
+        await connection.execute(SQL.stuck, row.row_id, detail)
+        await connection.execute(
+            SQL.raise_,
+            *(uuid_utils.compat.uuid7(), row.account_id, kind, str(row.row_id)),
+            *(row.row_id, None, detail),
+        )
+
+
+def command_of(row: StoredRow) -> PostTransfer:
+    """The row's transfer, the same whenever it is made again."""
     line = row.line
     sides = (WalletRef(row.control_wallet), WalletRef(row.wallet_id))
     source, target = sides if line.credit else sides[::-1]

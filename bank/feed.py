@@ -26,6 +26,8 @@ from bank.stored import BankAccount
 from bank.storing import store
 
 _AFTER_FAILURE_S: Final = 60.0
+_LET_GO: Final = "the account is not followed any more (SOV_BANK_ACCOUNTS)"
+_NO_API: Final = "there is no API to the bank: its statements are handed in as files"
 
 _log = structlog.get_logger(__name__)
 
@@ -48,6 +50,10 @@ class Feed:
         now_s = asyncio.get_running_loop().time()
         for account in await followed(pool):
             waiting = asked[account.account_id]
+            # Its own look at the settings: the step that lets go may not have come to it yet.
+            if not self._services.follow.includes(account.account_id):
+                await _end(self._services, waiting, _LET_GO)
+                continue
             if not waiting and now_s < self._due_s[account.account_id]:
                 continue
             if not waiting:
@@ -64,9 +70,7 @@ class Feed:
             metrics.FETCHES.labels("failed").inc()
             _log.warning("bank.fetch_failed", account=account.account_id, error=str(error))
             every_s = min(every_s, _AFTER_FAILURE_S)
-            problem = f"{type(error).__name__}: {error}"
-            for fetch_id in fetches:
-                await self._services.pool.fetch(SQL.end_fetch, fetch_id, 0, 0, 0, problem)
+            await _end(self._services, fetches, f"{type(error).__name__}: {error}")
         self._due_s[account.account_id] = asyncio.get_running_loop().time() + every_s
 
     async def _fetch(self, account: BankAccount, fetches: Sequence[UUID]) -> None:
@@ -90,3 +94,19 @@ class Feed:
         metrics.FETCHES.labels("done").inc()
         _log.info("bank.fetched", account=account.account_id, rows=stored.rows, new=stored.new)
         self._services.wake("matching")
+
+
+class WithoutApi:
+    """The step in its place where there is no API: whoever wants the bank looked at is told so."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def run(self) -> None:
+        waiting = await self._services.pool.fetch(SQL.waiting_fetches)
+        await _end(self._services, [record["fetch_id"] for record in waiting], _NO_API)
+
+
+async def _end(services: Services, fetches: Sequence[UUID], problem: str) -> None:
+    for fetch_id in fetches:
+        await services.pool.fetch(SQL.end_fetch, fetch_id, 0, 0, 0, problem)

@@ -1,8 +1,9 @@
 """One bank process acts at a time; further ones stand by.
 
-It leads who holds an advisory lock, and no longer than the session that holds it lives. A leader
-that was frozen, and goes on after another one has taken over, finds out within a second and does no
-harm until then: whatever a step does may be done twice.
+It leads who holds an advisory lock, and no longer than the session that holds it lives, which the
+server ends when nothing was asked for ten seconds. A leader that was frozen, and goes on after
+another one has taken over, finds out within a second and does no harm until then: whatever a step
+does may be done twice.
 """
 
 from __future__ import annotations

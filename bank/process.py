@@ -19,7 +19,7 @@ from bank.booking import Booking
 from bank.claims import Claimant
 from bank.deciding import Deciding
 from bank.failures import DATABASE_ERRORS
-from bank.feed import Feed
+from bank.feed import Feed, WithoutApi
 from bank.investec.access import Access
 from bank.investec.client import Investec
 from bank.leading import Leadership
@@ -46,6 +46,13 @@ _RETRY_S: Final = 1.0
 #: Steps are woken by whoever has something for them; this is for a word that was lost.
 _LOOK_EVERY_S: Final = 2.0
 _ACCOUNTS_EVERY_S: Final = 600.0
+#: What is reported where there is no API: statements come as files; or no account is named at all.
+FILES: Final = "files"
+NONE: Final = "none"
+_NONE_NAMED: Final = (
+    "no bank is named: nothing is fetched, and payments go in files that people upload. Set"
+    " SOV_BANK_API_URL and its credentials, or SOV_BANK_ACCOUNTS where statements come as files"
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -82,13 +89,23 @@ class Bank:
     def report(self) -> Mapping[str, object]:
         return {
             "leads": self._leadership is not None and self._leadership.leads,
-            "bank": self._access.url if self._access else "none",
+            "bank": self._told,
             "problems": dict(self._steps.problems) if self._steps else {},
         }
+
+    @property
+    def _told(self) -> str:
+        """The bank as ``./sov status`` has it: its address, ``files`` that people hand in, or
+        ``none``."""
+        if self._access is not None:
+            return self._access.url
+        return FILES if self._follow.accounts else NONE
 
     async def run(self) -> None:
         """Work until stopped, through losses of either server and of the bank. Raises
         ``LayoutChanged``."""
+        if self._told == NONE:
+            _log.warning("bank.none", what=_NONE_NAMED)
         async with AsyncExitStack() as stack:
             pool = await self._connected(_CONNECTIONS)
             own = await self._connected(_OWN_CONNECTIONS)
@@ -163,8 +180,10 @@ def steps(services: Services) -> Sequence[Step]:
         Step("actions", _LOOK_EVERY_S, Acting(services).run),
         *payouts.steps(services),
     ]
+    feed: Feed | WithoutApi = WithoutApi(services)
     if services.bank is not None:
-        found.append(Step("feed", _LOOK_EVERY_S, Feed(services, services.bank).run))
+        feed = Feed(services, services.bank)
+    found.append(Step("feed", _LOOK_EVERY_S, feed.run))
     return found
 
 

@@ -75,6 +75,7 @@ class Files:
                 stored = await store(connection, account.account_id, fetched)
                 found = (file["statement_id"], stored.rows, stored.new, stored.exceptions)
                 if file["approved"] or not (stored.new or stored.exceptions or stored.changed):
+                    await connection.execute(SQL.covers, found[0], fetched.complete_to)
                     await connection.fetch(SQL.end_statement, *found, None)
                     await attempt.commit()
                     return

@@ -43,9 +43,7 @@ class Returns:
         """Nothing more to do."""
 
 
-async def require_back(
-    connection: Any, debit: Mapping[str, Any], wallets: Sequence[UUID]
-) -> None:
+async def require_back(connection: Any, debit: Mapping[str, Any], wallets: Sequence[UUID]) -> None:
     """Whether the debit of a return may be taken back in favour of these wallets; of any other row
     nothing is asked. What it returned lies in suspense again, but where that was taken back too:
     there nobody could ask for it. Raises ``BankRefusal``."""
@@ -60,9 +58,7 @@ async def require_back(
         )
     if returned["retracted"] is None and wallets:
         raise NotValid("is not for this row: what it returned lies in suspense again", "/shares")
-    if returned["retracted"] is not None and (
-        not wallets or debit["suspense_wallet"] in wallets
-    ):
+    if returned["retracted"] is not None and (not wallets or debit["suspense_wallet"] in wallets):
         raise NotValid("has to say to whom: what it returned was taken back too", "/shares")
 
 

@@ -46,3 +46,7 @@ class Following:
     """Beyond today: a simulator's clock may run ahead."""
     currency: str
     """Of accounts that no bank tells the currency of."""
+
+    def includes(self, account_id: str) -> bool:
+        """Whether this one is to be followed, once it is known."""
+        return not self.accounts or account_id in self.accounts

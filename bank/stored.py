@@ -36,7 +36,7 @@ IN_SUSPENSE = (Purpose.NOTHING_FOUND, Purpose.SEVERAL_WALLETS, Purpose.WALLET_RE
 
 @dataclass(frozen=True, slots=True)
 class BankAccount:
-    """A real account that is followed, and its wallets in the books."""
+    """A real account that is followed, or was, and its wallets in the books."""
 
     account_id: str
     currency: str
@@ -51,6 +51,8 @@ class BankAccount:
     """Whether the API has told so; else files have."""
     account_number: str | None
     """What the bank calls it where people see it."""
+    followed_until: datetime | None
+    """Since when it is not followed any more; its rows and wallets stay."""
 
     @property
     def exponent(self) -> int:

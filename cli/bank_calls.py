@@ -20,12 +20,14 @@ _ACCOUNT = click.option("--account", "account_id", help="May be left out where t
 @click.command("accounts")
 @_JSON
 def accounts(as_json: bool) -> None:
-    """The bank accounts that are followed."""
+    """The bank accounts that are followed, or were."""
     with calling("bank") as system:
         for each in system.pages("/v1/bank/accounts"):
             told = (
                 f"{each['accountId']}  {each['currency']}  looked at {each['fetched'] or 'never'}"
             )
+            if each["followedUntil"] is not None:
+                told += f"  not followed since {each['followedUntil'][:10]}"
             click.echo(json.dumps(each) if as_json else told)
 
 
@@ -205,9 +207,10 @@ COMMANDS: Final = (
 
 
 def _only(system: Operator) -> str:
-    found = [each["accountId"] for each in system.pages("/v1/bank/accounts")]
+    accounts = system.pages("/v1/bank/accounts")
+    found = [each["accountId"] for each in accounts if each["followedUntil"] is None]
     if len(found) != 1:
-        raise click.ClickException(f"there are {len(found)} accounts: say which with --account")
+        raise click.ClickException(f"{len(found)} accounts are followed: say which with --account")
     only: str = found[0]
     return only
 

@@ -22,11 +22,11 @@ _PAYEE: Final = {"name": "Thandi Nkosi", "accountNumber": "62000000001", "branch
 @contextmanager
 def simulator(here: Home) -> Iterator[httpx.Client]:
     """The control interface of the bank that `up` runs. Raises ``ClickException`` where the bank is
-    a real one."""
+    none that is simulated."""
     snapshot, port = state.read(here.state_file), here.kept.port(NAME)
     names = () if snapshot is None else {view.name for view in snapshot.processes}
     if NAME not in names or port is None:
-        raise click.ClickException("the bank is a real one: this demo plays only with a simulated")
+        raise click.ClickException("no simulated bank runs here, and the demo plays with no other")
     with httpx.Client(base_url=SimulatedBank(here, port).url, timeout=PATIENCE_S) as client:
         yield client
 

@@ -139,12 +139,13 @@ def _process(view: ProcessView) -> dict[str, Value]:
 
 
 def bank_of(views: Sequence[ProcessView]) -> dict[str, Value]:
-    """Whether money is real: which bank the system has, by the processes that run."""
+    """Whether money is real: which bank the system has, by the processes that run. ``none``, and
+    ``files`` where statements are handed in, are without an API."""
     reports = {view.name: view.report for view in views}
     if simulated_bank.NAME in reports:
         return {"kind": "simulator", "url": reports[simulated_bank.NAME].get("url", "")}
     url = reports.get("bank", {}).get("bank", UNKNOWN)
-    kinds = {UNKNOWN: UNKNOWN, "none": "none"}
+    kinds = {name: name for name in (UNKNOWN, "none", "files")}
     return {"kind": kinds.get(str(url), "api"), "url": "" if url in kinds else url}
 
 

@@ -171,6 +171,22 @@ def row(payout_id: str, row_id: str, reason: str) -> None:
         click.echo(_line(system.done("POST", f"{_ALL}/{payout_id}/rows", json=body)))
 
 
+@command.command("row-of-export")
+@click.argument("export_id", metavar="EXPORT")
+@click.argument("row_id", metavar="ROW")
+@_REASON
+def row_of_export(export_id: str, row_id: str, reason: str) -> None:
+    """Say that ROW is the bank's one debit for all of a payment file that has no row yet.
+
+    A second person agrees: ./sov suspense approve.
+    """
+    with calling(_MAKER) as system:
+        body = {"kind": "EXPORT", "exportId": export_id, "reason": reason}
+        action = system.done("POST", f"/v1/bank/rows/{row_id}/actions", json=body)
+    told = f"{action['actionId']}  {action['amount']} {action['currency']}  {action['status']}"
+    click.echo(f"{told}: another person agrees by ./sov suspense approve {action['actionId']}")
+
+
 @command.command("export")
 @click.argument("payout_ids", nargs=-1, metavar="[PAYOUT…]")
 @click.option(

@@ -67,8 +67,19 @@ def simulated(here: Home, settings: Settings) -> Iterator[SimulatedBank | None]:
 
 
 def is_wanted(settings: Settings, kept: Kept) -> bool:
-    """Whether nobody has said which bank it is, or only that it is this one."""
+    """Whether nobody has said which bank it is, or only that it is this one. Beside books that are
+    kept elsewhere there is none unless somebody asks for it: its money is nobody's."""
     port = kept.port(NAME)
     if port is not None and points_at(settings.bank_api_url, port):
         return True
-    return not settings.bank_api_url and settings.bank_client_id is None
+    if _is_another_named(settings):
+        return False
+    asked = settings.bank_simulator
+    return settings.database_url is None if asked is None else asked
+
+
+def _is_another_named(settings: Settings) -> bool:
+    """By its address, by credentials for it, or by accounts whose statements come as files."""
+    secrets = (settings.bank_client_id, settings.bank_client_secret, settings.bank_api_key)
+    is_known = any(secret is not None for secret in secrets)
+    return is_known or bool(settings.bank_api_url) or bool(settings.bank_accounts.strip(" ,"))

@@ -20,6 +20,11 @@ from cli.overview import EXIT_CODES, Overview
 
 _EVERY_S = 1.0
 _COLOURS = {"ready": "green", "degraded": "yellow", "down": "red"}
+_BANKS = {
+    "none": "(set SOV_BANK_API_URL and its credentials, or SOV_BANK_ACCOUNTS where statements come"
+    " as files, or SOV_BANK_SIMULATOR=1)",
+    "files": "(no API: statements are handed in, payments go in files)",
+}
 
 
 @click.command("status")
@@ -76,7 +81,8 @@ def render(seen: Overview) -> Group:
         f"database {_answer(seen.database)}, primary: {seen.database['primary']};"
         f" broker {_answer(seen.broker)}, alarms: {seen.broker['alarms']}"
     )
-    bank = Text(f"bank: {seen.bank['kind']} {seen.bank['url']}".rstrip())
+    kind = str(seen.bank["kind"])
+    bank = Text(f"bank: {kind} {_BANKS.get(kind, seen.bank['url'])}".rstrip())
     return Group(head, servers, bank, _processes(seen), _partitions(seen))
 
 

@@ -40,7 +40,10 @@ class NewSuspenseAction(Body):
 
 
 class NewRowAction(Body):
-    kind: Literal["BOOK", "RETRACT"]
+    kind: Literal["BOOK", "RETRACT", "EXPORT"]
+    export_id: Named | None = Field(
+        None, description="EXPORT: the payment file whose payouts this debit pays all together."
+    )
     shares: Annotated[list[NewShare], Field(max_length=GROUP_SIZE)] | None = Field(
         None, description="RETRACT: from whom it is taken back; default who has got it."
     )

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from bank.actions import shares_of
+from bank.actions import export_of, shares_of
 from ledger.money import exponent_of, format_minor
 from topology.documents import Document, text, timestamp
 
@@ -23,6 +23,7 @@ def account(found: Record) -> Document:
         "suspenseWalletId": str(found["suspense_wallet"]),
         "chargesWalletId": str(found["charges_wallet"]),
         "followedFrom": _day(found["followed_from"]),
+        "followedUntil": _time(found["followed_until"]),
         "openingBalance": None if opening is None else money(opening, found["currency"]),
         "fetched": _time(found["fetched"]),
     }
@@ -141,6 +142,7 @@ def action(found: Record, verdicts: Sequence[Record]) -> Document:
             }
             for share in shares_of(found["detail"])
         ],
+        "exportId": text(export_of(found["detail"])),
         "reference": found["reference"],
         "reason": found["reason"],
         "requestedBy": found["requested_by"],

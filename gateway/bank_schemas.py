@@ -18,6 +18,9 @@ class BankAccountSchema(Schema):
     suspense_wallet_id: Id = Field(description="what nobody could attribute yet")
     charges_wallet_id: Id = Field(description="what the bank books by itself")
     followed_from: Day
+    followed_until: Time | None = Field(
+        description="since when it is followed no more; its rows and wallets stay"
+    )
     opening_balance: Money | None = Field(
         description="before the first row that is followed, and in no wallet"
     )
@@ -130,13 +133,14 @@ class VerdictSchema(Schema):
 
 class BankActionSchema(Schema):
     action_id: Id
-    kind: Literal["ALLOCATE", "RETURN", "WRITE_OFF", "BOOK", "RETRACT"]
+    kind: Literal["ALLOCATE", "RETURN", "WRITE_OFF", "BOOK", "RETRACT", "EXPORT"]
     status: Literal["AWAITING_APPROVAL", "APPROVED", "AWAITING_BANK", "DONE", "REFUSED", "FAILED"]
     row_id: Id
     account_id: str
     amount: Money
     currency: CurrencyCode
     shares: list[ShareSchema]
+    export_id: Id | None = Field(description="of the payment file that it is about")
     reference: str | None = Field(description="what the payment that returns it has to say")
     reason: str
     requested_by: str

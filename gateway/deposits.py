@@ -85,7 +85,7 @@ class Deposits:
         body = validated(NewFetch, await read_document(call))
         fetch_id = uuid_utils.compat.uuid7()
         async with deciding(self._backend) as connection:
-            if await connection.fetchrow(DEPOSITS.lock_account, body.account_id) is None:
+            if not await _is_followed(connection, body.account_id):
                 raise invalid("names no account that is followed", "/accountId")
             await connection.execute(DEPOSITS.ask_fetch, fetch_id, body.account_id, call.key.key_id)
         await wake(self._backend, "feed")
@@ -105,7 +105,7 @@ class Deposits:
         read_as = f"{format_}\0{columns or ''}\0".encode()
         digest = hashlib.sha256(read_as + body).digest()
         async with deciding(self._backend) as connection:
-            if await connection.fetchrow(DEPOSITS.lock_account, account_id) is None:
+            if not await _is_followed(connection, account_id):
                 raise invalid_parameter(_OF_ACCOUNT.name, "names no account that is followed")
             statement_id = await connection.fetchval(
                 DEPOSITS.hand_in,
@@ -166,7 +166,7 @@ class Deposits:
                 answer=self.accounts,
                 access=READERS,
                 tag=TAG,
-                summary="Bank accounts that are followed",
+                summary="Bank accounts that are followed, or were",
                 success={OK: Success("All of them", BankAccountPage)},
             ),
             Operation(
@@ -245,6 +245,12 @@ class Deposits:
                 "Refuse a statement file, or take back one's own",
             ),
         ]
+
+
+async def _is_followed(connection: Any, account_id: str) -> bool:
+    """Whether anybody looks at the account; locked until the end of the transaction."""
+    found = await connection.fetchrow(DEPOSITS.lock_account, account_id)
+    return found is not None and found["followed_until"] is None
 
 
 def _columns(format_: str, text: str | None) -> str | None:

@@ -88,7 +88,7 @@ async def order_of(call: Call, services: Services, body: NewPayout) -> Order:
 async def source_of(services: Services, account_id: str | None) -> Source:
     """The account that pays. Raises ``Refusal``."""
     found = await sources(services.books)
-    named = [each for each in found if account_id in (None, each.account_id)]
+    named = [each for each in found if each.followed and account_id in (None, each.account_id)]
     if len(named) == 1:
         return named[0]
     if not named:

@@ -61,6 +61,9 @@ _UPLOADER_SETTINGS = {
 }
 
 _BANKER_SETTINGS = {**_UPLOADER_SETTINGS, "application_name": "sov-banker"}
+#: Whoever leads asks every second. One that is frozen does not, and its session, which a living
+#: kernel keeps open for it, must not keep the others from taking over.
+_LEADER_SETTINGS = {**_BANKER_SETTINGS, "idle_session_timeout": "10s"}
 
 _COMPARER_SETTINGS = {
     **_SHARED_SETTINGS,
@@ -183,12 +186,13 @@ async def banker_pool(dsn: str, *, size: int) -> asyncpg.Pool[Any]:
 
 
 async def connect_banker(dsn: str) -> asyncpg.Connection[Any]:
-    """A connection of one's own for the bank side: it holds a lock, and hears notifications."""
+    """A connection of one's own for the bank side: it holds a lock, and hears notifications. The
+    server ends it where nothing is asked for ten seconds."""
     return await asyncpg.connect(
         dsn,
         timeout=_CONNECT_TIMEOUT_S,
         command_timeout=_STATEMENT_LIMIT_S,
-        server_settings=_BANKER_SETTINGS,
+        server_settings=_LEADER_SETTINGS,
     )
 
 

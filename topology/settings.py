@@ -134,6 +134,11 @@ class Settings(BaseSettings):
         )
     )
 
+    bank_simulator: bool | None = Field(
+        None,
+        description="whether `up` runs a simulated bank where no other is named; empty: beside a"
+        " database of its own",
+    )
     # Read by the simulated bank alone, which takes the credentials above from whoever asks it.
     bank_simulator_books: Path | None = Field(None, description="file of the simulated bank")
     bank_simulator_port: Annotated[int, Field(ge=0, le=65535)] = Field(

@@ -17,6 +17,8 @@ class Source:
     wallets: frozenset[UUID]
     """Those that stand for bank accounts in the books, for this one and for all others."""
     debtor: Debtor
+    followed: bool
+    """Else its rows are not looked at any more, and nothing is paid from it."""
 
 
 async def sources(connection: Queries) -> list[Source]:
@@ -31,6 +33,7 @@ async def sources(connection: Queries) -> list[Source]:
             account_id=row["account_id"],
             currency=row["currency"],
             wallets=wallets,
+            followed=row["followed"],
             debtor=Debtor(
                 name=row["name"] or "Store of Value",
                 account_number=row["account_number"] or row["account_id"],

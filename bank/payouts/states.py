@@ -9,7 +9,8 @@
     UNKNOWN               asked for, and no answer understood: never asked for again by itself
     SETTLED               the bank's debit row is there, and the money has left the wallet
     REJECTED              it will not happen; the money is free again
-    RETURNED              it happened and came back; the money is in the wallet again
+    RETURNED              it happened and came back; the money is in the wallet, or in suspense
+                          where the wallet could not take it
 
 Held money is given back only by a definite word. What the bank has paid is booked in every state:
 that money is gone, whatever was believed before.

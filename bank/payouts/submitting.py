@@ -46,6 +46,7 @@ class Submitting:
     def __init__(self, services: Services) -> None:
         self._pool, self._bank = services.pool, services.bank
         self._wake, self._authorised_within = services.wake, services.authorised_within
+        self._accounts = sorted(services.follow.accounts)
 
     async def run(self) -> None:
         # A run keeps what came of every payment it asked for; so what is found is a run's that was
@@ -53,7 +54,7 @@ class Submitting:
         for row in await self._pool.fetch(SQL.found_submitting, _FOUND):
             _log.error("payout.unknown", payout=str(row["payout_id"]), reason=_FOUND)
             PAYOUTS.labels(State.UNKNOWN).inc()
-        while waiting := await self._pool.fetch(SQL.to_submit, _AT_ONCE):
+        while waiting := await self._pool.fetch(SQL.to_submit, _AT_ONCE, self._accounts):
             payouts = [orders.read(row) for row in waiting if row["is_held"]]
             for row in waiting:
                 if not row["is_held"]:

@@ -52,7 +52,9 @@ def _who(report: Document) -> str:
 
 def _account(account: Document) -> Iterator[str]:
     name, control = account["accountId"], account["controlExternalUniqueId"]
-    yield f"Account {name} ({account['currency']}), control wallet {control}"
+    until = account.get("followedUntil")
+    told = "" if until is None else f", not followed since {until[:10]}"
+    yield f"Account {name} ({account['currency']}), control wallet {control}{told}"
     last = account["lastRow"]
     if last is None:
         yield "  no row tells a balance by then"

@@ -29,7 +29,7 @@ from bank.reconciliation.bank_rows import (
     to_do,
     why_in_transit,
 )
-from bank.reconciliation.doubts import balance_term, doubts
+from bank.reconciliation.doubts import balance_term, doubts, is_let_go
 from bank.reconciliation.eclipse import NotComplete, Row, require_complete
 from bank.reconciliation.found import Found
 from bank.reconciliation.requests import Request
@@ -37,7 +37,7 @@ from bank.sql import LEADING
 from bank.sql import TIE_OUTS as SQL
 from ledger.database import Queries
 from ledger.money import exponent_of, format_minor
-from topology.documents import Document
+from topology.documents import Document, timestamp
 
 #: Who asks for a statement, and the step of the bank process that fetches it.
 ACTOR: Final = "reconciliation"
@@ -51,7 +51,7 @@ _NO_ROW: Final = "moved on the control wallet without a row of the bank"
 
 
 class NothingToCompare(Exception):
-    """No account is followed that could be meant; the text says so."""
+    """No account was followed that could be meant; the text says so."""
 
 
 async def compare(connection: asyncpg.Connection[Any], request: Request, found: Found) -> Document:
@@ -80,7 +80,8 @@ async def compare(connection: asyncpg.Connection[Any], request: Request, found: 
 
 
 def _require_fetched(accounts: Sequence[Row]) -> None:
-    missing = [account["account_id"] for account in accounts if not account["complete"]]
+    """Of all that are followed. One that was let go is told as it was known last."""
+    missing = [a["account_id"] for a in accounts if not (a["complete"] or is_let_go(a))]
     if missing:
         raise NotComplete(f"the statement of {', '.join(missing)} has to be fetched first", missing)
 
@@ -129,13 +130,13 @@ class _Account:
             shown = last["running_minor"] + last["behind_minor"]
         await self._add_pairs()
         await self._check_balance(shown, opening + rows["minor"], last)
-        stop = self._days.stop
-        for each in await doubts(self._connection, account_id, stop, rows["rows"], last):
+        known = (self._account, self._moment, self._days.stop, rows["rows"], last)
+        for each in await doubts(self._connection, *known):
             await self._found.add(each.finding, each.document)
         await self._found.flush()
         (books,) = await self._connection.fetch(SQL.control, control, self._moment)
         terms = [
-            (balance_term(rows["rows"], last), rows["rows"], shown),
+            (balance_term(self._account, rows["rows"], last), rows["rows"], shown),
             ("less held before the account was followed", None, -opening),
             *(
                 (name, self._counts[name], self._sums[name])
@@ -147,10 +148,7 @@ class _Account:
             ("owed by the bank: less the control wallet", books["entries"], books["minor"])
         )
         return {
-            "accountId": account_id,
-            "currency": self._account["currency"],
-            "controlWalletId": str(control),
-            "controlExternalUniqueId": self._account["control_name"],
+            **self._named(),
             "lastRow": None if last is None else place_of(last),
             "terms": [
                 {"term": name, "count": count, "amount": self._written(minor)}
@@ -161,6 +159,17 @@ class _Account:
             "inTransitCount": self._counts[_AT_THE_BANK] + self._counts[_IN_THE_BOOKS],
             "periodRows": rows["period_rows"],
             **await self._charges(rows),
+        }
+
+    def _named(self) -> Document:
+        account = self._account
+        until = account["followed_until"]
+        return {
+            "accountId": account["account_id"],
+            "currency": account["currency"],
+            "controlWalletId": str(account["control_wallet"]),
+            "controlExternalUniqueId": account["control_name"],
+            "followedUntil": None if until is None else timestamp(until),
         }
 
     async def _add_pairs(self) -> None:

@@ -55,6 +55,8 @@ class Assumptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What becomes of the other items where one is refused."""
     twins: Literal["paid-again", "refused"] = "paid-again"
     """What becomes of a payment like one of the same day, reference included."""
+    twin_refused: Refusal = "error-message"
+    """How that is refused, where it is. No source says; see ``Refusal``."""
     nested_responses: bool = False
     """Whether transfers are answered as the older version is."""
     reference_length: Annotated[int, msgspec.Meta(ge=1, le=40)] = 20

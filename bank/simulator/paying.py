@@ -17,7 +17,7 @@ from bank.simulator.accounts import PREFIX
 from bank.simulator.assumptions import Refusal
 from bank.simulator.books import PROFILE_ID, NoSuch, NotDone
 from bank.simulator.guard import BadRequest, Bank, enveloped, guarded
-from bank.simulator.payments import Asked, NeverPaid, NoFunds
+from bank.simulator.payments import Asked, NeverPaid, NoFunds, Twin
 
 _MOST_PAYMENTS: Final = 50
 _AMOUNT: Final = re.compile(r"\d{1,13}(\.\d{1,2})?", re.ASCII)
@@ -138,6 +138,8 @@ def _manner(bank: Bank, error: Exception) -> Refusal:
         return assumed.insufficient_funds
     if isinstance(error, NeverPaid):
         return assumed.never_paid
+    if isinstance(error, Twin):
+        return assumed.twin_refused
     return "error-message" if isinstance(error, NotDone) else "bad-request"
 
 

@@ -49,6 +49,12 @@ class Payouts(Statements):
     found_submitting: str
     lapsed: str
     claim_debit: str
+    of_export: str
+    claim_as_one: str
+    sharing: str
+    settled_alone: str
+    all_settled: str
+    of_shared_row: str
     claim_return: str
     settled: str
     returned: str
@@ -66,6 +72,8 @@ class Payouts(Statements):
 class Deposits(Statements):
     accounts: str
     follow: str
+    keep_following: str
+    without_api: str
     undescribed: str
     describe: str
     lock_account: str
@@ -93,6 +101,7 @@ class Deposits(Statements):
     await_approval: str
     lock_statement: str
     judge_statement: str
+    covers: str
     end_statement: str
     undecided: str
     lock_undecided: str

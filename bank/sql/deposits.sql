@@ -1,9 +1,9 @@
 -- What the bank said: accounts, rows, fetches, statement files, exceptions; and whose money it is.
 
 -- name: accounts
--- Every account that is followed.
+-- Every account that is followed, or was.
 SELECT account_id, currency, control_wallet, suspense_wallet, charges_wallet, followed_from,
-       opening_minor, fetched, fetched_to, by_api, account_number
+       opening_minor, fetched, fetched_to, by_api, account_number, followed_until
   FROM bank_accounts ORDER BY account_id
 
 -- name: follow
@@ -14,6 +14,19 @@ INSERT INTO bank_accounts (account_id, currency, control_wallet, suspense_wallet
                            followed_from)
 VALUES ($1::text, $2::text, $3::uuid, $4::uuid, $5::uuid, $6::date)
     ON CONFLICT (account_id) DO NOTHING
+
+-- name: keep_following
+-- Follow those that are to be followed, and let go of all others. Answers those of which that is news.
+-- $1 text[] account ids; empty: all
+UPDATE bank_accounts
+   SET followed_until = CASE WHEN followed_until IS NULL THEN clock_timestamp() END
+ WHERE (followed_until IS NULL)
+    <> (cardinality($1::text[]) = 0 OR account_id = ANY ($1::text[]))
+RETURNING account_id, followed_until
+
+-- name: without_api
+-- From now on rows come from files: what the API has told proves nothing of later days.
+UPDATE bank_accounts SET by_api = false WHERE by_api
 
 -- name: undescribed
 -- Accounts whose number is not known yet.
@@ -29,7 +42,7 @@ UPDATE bank_accounts SET account_number = $2::text, name = $3::text
 -- One statement of an account is compared and stored at a time.
 -- $1 text account id
 SELECT account_id, currency, control_wallet, suspense_wallet, charges_wallet, followed_from,
-       opening_minor, fetched, fetched_to, by_api, account_number
+       opening_minor, fetched, fetched_to, by_api, account_number, followed_until
   FROM bank_accounts WHERE account_id = $1::text FOR NO KEY UPDATE
 
 -- name: known
@@ -239,6 +252,11 @@ UPDATE bank_statements
        finished = CASE WHEN $2::text = 'REFUSED' THEN clock_timestamp() END
  WHERE statement_id = $1::uuid AND status = 'AWAITING_APPROVAL'
 
+-- name: covers
+-- How far a file tells.
+-- $1 uuid statement id, $2 date last day
+UPDATE bank_statements SET covers_to = $2::date WHERE statement_id = $1::uuid
+
 -- name: end_statement
 -- $1 uuid statement id, $2 integer rows, $3 integer new, $4 integer exceptions, $5 text problem
 UPDATE bank_statements
@@ -296,7 +314,8 @@ UPDATE bank_rows
 
 -- name: unbooked
 -- Rows whose transfer is not known to be on the ledger: what was decided is sent, whatever has become
--- of the row since, for it may have been sent already. What the ledger has refused may go later.
+-- of the row since, for it may have been sent already. What the ledger has refused may go later. A row
+-- that payouts share is booked by theirs.
 -- $1 uuid after this row, $2 integer limit
 SELECT r.row_id, r.account_id, r.posting_date, r.posted_order, r.credit, r.amount_minor,
        r.description, r.transaction_type, r.value_date, r.transaction_date, r.running_minor,
@@ -304,6 +323,7 @@ SELECT r.row_id, r.account_id, r.posting_date, r.posted_order, r.credit, r.amoun
        r.not_before, a.currency, a.control_wallet, a.suspense_wallet, a.charges_wallet
   FROM bank_rows r JOIN bank_accounts a USING (account_id)
  WHERE r.decided IS NOT NULL AND r.booked IS NULL AND r.row_id > $1::uuid
+   AND r.purpose <> 'PAYOUTS'
    AND (r.not_before IS NULL OR r.not_before < clock_timestamp())
  ORDER BY r.row_id LIMIT $2::integer
 

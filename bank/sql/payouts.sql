@@ -22,8 +22,9 @@ VALUES ($1::uuid, $2::text, $3::text, $4::uuid, $5::text, $6::bigint, $7::text, 
 RETURNING payout_id
 
 -- name: accounts
--- The accounts that payouts can be made from.
-SELECT account_id, account_number, name, currency, control_wallet, suspense_wallet, charges_wallet
+-- Our accounts. Payouts are made from those that are followed: of others nobody would see the rows.
+SELECT account_id, account_number, name, currency, control_wallet, suspense_wallet, charges_wallet,
+       followed_until IS NULL AS followed
   FROM bank_accounts
  ORDER BY account_id
 
@@ -59,11 +60,15 @@ SELECT * FROM payouts
    AND (requested AT TIME ZONE 'Africa/Johannesburg')::date <= $3::date
 
 -- name: files_alike
--- Files of a total, of whose payouts one at least has no row: a bank may pay a file as one.
+-- Files of a total, or with just so much in them that has no row yet: a bank may pay a file as one.
 -- $1 text account, $2 bigint total, $3 date posted
 SELECT e.export_id FROM payout_exports e
- WHERE e.account_id = $1::text AND e.total_minor = $2::bigint
+ WHERE e.account_id = $1::text
    AND (e.made AT TIME ZONE 'Africa/Johannesburg')::date <= $3::date
+   AND (e.total_minor = $2::bigint
+        OR $2::bigint = (SELECT sum(p.amount_minor) FROM payouts p
+                          WHERE p.export_id = e.export_id AND p.debit_row IS NULL
+                            AND p.state <> 'REJECTED'))
    AND EXISTS (SELECT FROM payouts p
                 WHERE p.export_id = e.export_id AND p.debit_row IS NULL
                   AND (p.state <> 'REJECTED'
@@ -280,12 +285,13 @@ SELECT true FROM reservations WHERE external_unique_id = $1::text
 
 -- name: to_submit
 -- What the bank is to be asked for, the oldest first; and whether its money is still held.
--- $1 integer limit
+-- $1 integer limit, $2 text[] accounts that are followed, whose rows somebody will see; empty: all
 SELECT p.*, EXISTS (SELECT FROM reservations r
                      WHERE r.session_id = 'payout:' || p.payout_id::text AND r.released IS NULL
                        AND r.expires > clock_timestamp()) AS is_held
   FROM payouts p
  WHERE state = 'HELD' AND debit_row IS NULL
+   AND (cardinality($2::text[]) = 0 OR account_id = ANY ($2::text[]))
  ORDER BY payout_id
  LIMIT $1::integer
 
@@ -312,6 +318,65 @@ UPDATE payouts
  WHERE payout_id = $1::uuid AND debit_row IS NULL AND state NOT IN ('SETTLED', 'RETURNED')
 RETURNING wallet_id
 
+-- name: of_export
+-- What of a file is neither paid nor given up, locked. The row is locked before, as by whoever decides
+-- rows.
+-- $1 uuid export id
+SELECT * FROM payouts
+ WHERE export_id = $1::uuid AND debit_row IS NULL AND state <> 'REJECTED'
+ ORDER BY payout_id
+   FOR UPDATE
+
+-- name: claim_as_one
+-- The one row of all these: from now on they are only settled.
+-- $1 uuid[] payout ids, $2 uuid row id
+UPDATE payouts SET debit_row = $2::uuid, shares_row = true, changed = clock_timestamp()
+ WHERE payout_id = ANY ($1::uuid[]) AND debit_row IS NULL
+   AND state IN ('AWAITING_BANK', 'UNKNOWN') AND giving_up IS NULL AND named_row IS NULL
+RETURNING payout_id
+
+-- name: sharing
+-- Payouts that share a row and whose money has not left their wallets yet, each as a row of its own
+-- would be. What the ledger has refused may go later.
+-- $1 uuid after this payout, $2 integer limit
+SELECT p.payout_id, p.my_reference, r.row_id, r.account_id, r.posting_date, r.posted_order, r.credit,
+       p.amount_minor, r.description, r.transaction_type, r.value_date, r.transaction_date,
+       r.running_minor, r.stored, p.wallet_id, r.purpose, r.matched_by,
+       'payout:' || p.payout_id::text AS session_id, 'payout:' || p.payout_id::text AS transfer_key,
+       r.not_before, a.currency, a.control_wallet, a.suspense_wallet, a.charges_wallet
+  FROM payouts p
+  JOIN bank_rows r ON r.row_id = p.debit_row
+  JOIN bank_accounts a ON a.account_id = r.account_id
+ WHERE p.shares_row AND p.transfer_id IS NULL AND p.payout_id > $1::uuid
+   AND (r.not_before IS NULL OR r.not_before < clock_timestamp())
+ ORDER BY p.payout_id
+ LIMIT $2::integer
+
+-- name: settled_alone
+-- The money of one that shares its row has left its wallet.
+-- $1 uuid payout id, $2 uuid transfer id
+UPDATE payouts
+   SET state = 'SETTLED', transfer_id = $2::uuid, settled = clock_timestamp(), reason = NULL,
+       problem = NULL, changed = clock_timestamp()
+ WHERE payout_id = $1::uuid AND shares_row AND transfer_id IS NULL
+RETURNING payout_id
+
+-- name: all_settled
+-- Rows of several payouts, all of which have left their wallets; each with the first one's transfer.
+SELECT r.row_id, r.wallet_id, (array_agg(p.transfer_id ORDER BY p.payout_id))[1] AS transfer_id
+  FROM bank_rows r
+  JOIN payouts p ON p.debit_row = r.row_id AND p.shares_row
+ WHERE r.decided IS NOT NULL AND r.booked IS NULL
+ GROUP BY r.row_id
+HAVING bool_and(p.transfer_id IS NOT NULL)
+
+-- name: of_shared_row
+-- From which wallets the money of a row has come that payouts share.
+-- $1 uuid row id
+SELECT wallet_id, amount_minor FROM payouts
+ WHERE debit_row = $1::uuid AND shares_row
+ ORDER BY payout_id
+
 -- name: claim_return
 -- The row that undoes it.
 -- $1 uuid payout id, $2 uuid row id
@@ -329,13 +394,17 @@ UPDATE payouts
 RETURNING payout_id
 
 -- name: returned
--- The money has come back: the row is booked.
+-- The money has come back: the row is booked, where its wallet could not take it, to suspense.
 -- $1 uuid row id, $2 uuid transfer id
-UPDATE payouts
+UPDATE payouts p
    SET state = 'RETURNED', return_transfer_id = $2::uuid, returned = clock_timestamp(),
+       reason = CASE WHEN r.wallet_id <> p.wallet_id
+                     THEN 'its wallet could not take it back: it lies in suspense' END,
        problem = NULL, changed = clock_timestamp()
- WHERE return_row = $1::uuid AND return_transfer_id IS NULL AND state = 'SETTLED'
-RETURNING payout_id
+  FROM bank_rows r
+ WHERE r.row_id = $1::uuid AND p.return_row = $1::uuid AND p.return_transfer_id IS NULL
+   AND p.state = 'SETTLED'
+RETURNING p.payout_id
 
 -- name: problems
 -- What keeps their rows from being booked.

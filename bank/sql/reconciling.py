@@ -61,6 +61,7 @@ class TieOuts(Statements):
     charges: str
     pairs: str
     control: str
+    rests: str
     balances: str
 
 

@@ -7,28 +7,29 @@
 SELECT EXISTS (SELECT FROM bank_accounts WHERE followed_from <= $1::date)
 
 -- name: accounts
--- The accounts that are followed, each with whether all its rows until then are known. Only a statement
--- that was asked for after the moment proves that: one that was asked for before may be stored after it
--- and lack rows. Where the API has ever answered, a file is no proof.
+-- The accounts that are followed, or were, each with whether all its rows until then are known. Only a
+-- statement that was asked for after the moment proves that: one that was asked for before may be stored
+-- after it and lack rows. Where rows come from the API, a file is no proof.
 -- $1 text account id or null for all, $2 timestamptz moment, $3 date first day behind it
 SELECT a.account_id, a.currency, a.control_wallet, a.suspense_wallet, a.charges_wallet,
-       a.followed_from, a.opening_minor, w.external_unique_id AS control_name,
-       coalesce(CASE WHEN f.asked IS NULL THEN s.handed_in ELSE f.asked END >= $2::timestamptz
-                AND a.fetched_to >= $3::date - 1, false) AS complete
+       a.followed_from, a.followed_until, a.opening_minor, w.external_unique_id AS control_name,
+       (coalesce(a.fetched_to >= $3::date - 1, false)
+        AND EXISTS (SELECT FROM bank_fetches b
+                     WHERE b.account_id = a.account_id AND b.started >= $2::timestamptz
+                       AND b.finished IS NOT NULL AND b.problem IS NULL))
+       OR (NOT a.by_api
+           AND EXISTS (SELECT FROM bank_statements b
+                        WHERE b.account_id = a.account_id AND b.uploaded >= $2::timestamptz
+                          AND b.covers_to >= $3::date - 1
+                          AND b.finished IS NOT NULL AND b.problem IS NULL)) AS complete
   FROM bank_accounts a
   JOIN wallets w ON w.wallet_id = a.control_wallet
- CROSS JOIN LATERAL (SELECT max(b.started) AS asked FROM bank_fetches b
-                      WHERE b.account_id = a.account_id
-                        AND b.finished IS NOT NULL AND b.problem IS NULL) f
- CROSS JOIN LATERAL (SELECT max(b.uploaded) AS handed_in FROM bank_statements b
-                      WHERE b.account_id = a.account_id
-                        AND b.finished IS NOT NULL AND b.problem IS NULL) s
  WHERE ($1::text IS NULL OR a.account_id = $1::text) AND a.followed_from < $3::date
  ORDER BY a.account_id
 
 -- name: ask_fetch
 -- Have the account looked at, unless somebody waits for that already; where it was done since the
--- moment, and did not help, not before a minute has passed.
+-- moment, and did not help, not before a minute has passed. Never where its rows come from files.
 -- $1 uuid fetch id, $2 text account id, $3 text who, $4 timestamptz moment
 INSERT INTO bank_fetches (fetch_id, account_id, requested_by)
 SELECT $1::uuid, $2::text, $3::text
@@ -37,6 +38,7 @@ SELECT $1::uuid, $2::text, $3::text
                       AND (finished IS NULL
                            OR (requested >= $4::timestamptz
                                AND requested > clock_timestamp() - interval '1 minute')))
+   AND EXISTS (SELECT FROM bank_accounts WHERE account_id = $2::text AND by_api)
 RETURNING fetch_id
 
 -- name: rows
@@ -100,8 +102,9 @@ SELECT row_id, posting_date, posted_order, credit, amount_minor, description, tr
 
 -- name: pairs
 -- Rows and movements of the control wallet that do not say the same by the moment. A booking is known
--- by its key, which was kept with the row before anything was sent; what took a booking back belongs
--- to its row too. Amounts as the bank sees them: what comes in is positive.
+-- by its key, which was kept with the row before anything was sent; those of payouts that share a row
+-- are its booking together, once all are there; what took a booking back belongs to its row too.
+-- Amounts as the bank sees them: what comes in is positive.
 -- $1 text account id, $2 uuid control wallet, $3 timestamptz moment, $4 date first day that is not
 -- counted
 WITH shown AS (
@@ -114,11 +117,16 @@ WITH shown AS (
       FROM bank_rows
      WHERE account_id = $1::text
 ), moved AS (
-    SELECT e.transfer_id, -e.amount_minor AS minor, e.created, t.external_unique_id AS key,
-           t.description,
+    SELECT e.transfer_id, -e.amount_minor AS minor, e.created, t.description,
+           p.payout_id IS NOT NULL AS is_part,
+           t.reversal_of IS NULL
+           AND (p.payout_id IS NOT NULL
+                OR t.external_unique_id = coalesce(b.transfer_key, t.external_unique_id)) AS is_booking,
            CASE WHEN t.from_wallet_id = $2::uuid THEN t.to_wallet_id ELSE t.from_wallet_id END
                AS other_wallet_id,
-           coalesce(o.external_unique_id, b.transfer_key, t.external_unique_id) AS booking_key
+           p.wallet_id AS payout_wallet_id,
+           coalesce(s.transfer_key, o.external_unique_id, b.transfer_key, t.external_unique_id)
+               AS booking_key
       FROM entries e
       JOIN transfers t USING (transfer_id)
       LEFT JOIN transfers o ON o.transfer_id = t.reversal_of
@@ -126,22 +134,33 @@ WITH shown AS (
         ON a.kind = 'RETRACT' AND starts_with(t.external_unique_id, 'bank-action:')
        AND a.action_id::text = substr(t.external_unique_id, 13, 36)
       LEFT JOIN bank_rows b ON b.row_id = a.row_id
+      LEFT JOIN payouts p
+        ON p.shares_row
+       AND 'payout:' || p.payout_id::text = coalesce(o.external_unique_id, t.external_unique_id)
+      LEFT JOIN bank_rows s ON s.row_id = p.debit_row
      WHERE e.wallet_id = $2::uuid
 ), booked AS (
     SELECT booking_key,
            coalesce(sum(minor) FILTER (WHERE created < $3::timestamptz), 0)::bigint AS booked_minor,
-           sum(minor)::bigint AS minor, min(created) AS created,
-           min(transfer_id::text) FILTER (WHERE key = booking_key) AS transfer_id,
-           min(other_wallet_id::text) FILTER (WHERE key = booking_key) AS other_wallet_id,
-           min(minor) FILTER (WHERE key = booking_key) AS booking_minor,
+           sum(minor)::bigint AS minor, min(created) AS created, bool_or(is_part) AS is_shared,
+           min(transfer_id::text) FILTER (WHERE is_booking) AS transfer_id,
+           coalesce(min(other_wallet_id::text)
+                        FILTER (WHERE is_booking AND other_wallet_id <> payout_wallet_id),
+                    CASE WHEN bool_or(is_part) THEN $2::uuid::text
+                         ELSE min(other_wallet_id::text) FILTER (WHERE is_booking) END)
+               AS other_wallet_id,
+           sum(minor) FILTER (WHERE is_booking)::bigint AS booking_minor,
            min(description) AS description
       FROM moved GROUP BY booking_key
 )
 SELECT s.row_id, s.posting_date, s.posted_order, s.description, s.held, s.vanished, s.retracted,
        s.wallet_id, s.purpose, s.transfer_key, s.problem, s.decided, s.overdue, s.minor,
        coalesce(s.posted_minor, 0) AS posted_minor, b.booking_key,
-       coalesce(b.booked_minor, 0) AS booked_minor, b.minor AS moved_minor, b.created,
-       b.transfer_id::uuid, b.other_wallet_id::uuid, b.booking_minor,
+       coalesce(b.booked_minor, 0) AS booked_minor, b.minor AS moved_minor,
+       b.transfer_id::uuid, b.other_wallet_id::uuid,
+       CASE WHEN NOT b.is_shared OR b.booking_minor = s.minor THEN b.created END AS created,
+       CASE WHEN NOT b.is_shared OR b.booking_minor = s.minor THEN b.booking_minor END
+           AS booking_minor,
        b.description AS movement_description
   FROM shown s
   FULL JOIN booked b ON b.booking_key = s.transfer_key
@@ -154,6 +173,13 @@ SELECT s.row_id, s.posting_date, s.posted_order, s.description, s.held, s.vanish
 -- $1 uuid control wallet, $2 timestamptz moment
 SELECT count(*) AS entries, -coalesce(sum(amount_minor), 0)::bigint AS minor
   FROM entries WHERE wallet_id = $1::uuid AND created < $2::timestamptz
+
+-- name: rests
+-- What balances of others take the account to have by the moment: what the bank owes us by it, less
+-- what it has booked by itself.
+-- $1 uuid control wallet, $2 uuid charges wallet, $3 timestamptz moment
+SELECT -coalesce(sum(amount_minor), 0)::bigint FROM entries
+ WHERE wallet_id IN ($1::uuid, $2::uuid) AND created < $3::timestamptz
 
 -- name: balances
 -- Balances by the moment: wallets in one sum, SYSTEM wallets and those given each by itself.

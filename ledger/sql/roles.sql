@@ -50,12 +50,12 @@ GRANT UPDATE (posting_date, posted_order, description, transaction_type, value_d
               not_before)
    ON sov.bank_rows TO sov_banker;
 GRANT UPDATE (status, problem, send_until, finished) ON sov.bank_actions TO sov_banker;
-GRANT UPDATE (status, rows_read, rows_new, exceptions, problem, finished)
+GRANT UPDATE (status, rows_read, rows_new, exceptions, problem, finished, covers_to)
    ON sov.bank_statements TO sov_banker;
 GRANT UPDATE (approved, ended, ended_by) ON sov.bank_aliases TO sov_banker;
 GRANT UPDATE (state, reason, approvals, held, submitted, paid_beneficiary_id, payment_reference,
               authorised_until, export_id, giving_up, named_row, named_by, debit_row, transfer_id,
-              settled, return_row, return_transfer_id, returned, problem, changed)
+              settled, return_row, return_transfer_id, returned, problem, changed, shares_row)
    ON sov.payouts TO sov_banker;
 GRANT INSERT, UPDATE ON sov.reconciliations TO sov_banker;
 GRANT INSERT, DELETE ON sov.reconciliation_uploads, sov.reconciliation_differences TO sov_banker;

@@ -94,6 +94,7 @@ async def system(servers: Servers) -> AsyncIterator[System]:
         SOV_DATABASE_URL_UPLOADER=database.uploader,
         SOV_DATABASE_URL_BANKER=database.banker,
         SOV_AMQP_URL=servers.amqp_url,
+        SOV_BANK_SIMULATOR="1",
     )
     broker = await connections.connect(servers.amqp_url, "tests")
     try:

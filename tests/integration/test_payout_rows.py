@@ -4,14 +4,18 @@ for two people."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from bank.investec.records import Payment
+from bank.sql import PAYOUTS
 from tests.databases import Database
 from tests.integration.gateways import code
-from tests.integration.payout_town import PAYEE, Town, town
+from tests.integration.payout_town import PAYEE, Town, bank_running, followed, town
 from tests.integration.processes import Broker
+from tests.integration.simulated_bank import client
 from tests.polling import eventually
 
 
@@ -181,3 +185,66 @@ async def test_a_payouts_row_that_vanishes_and_comes_again_is_paid_once(here: To
 
     await eventually(has_paid_once, 30)
     assert (await here.get(payout))["status"] == "SETTLED"
+
+
+async def test_money_that_comes_back_to_a_closed_wallet_lies_in_suspense(here: Town) -> None:
+    wallet = await here.running.wallet("escrow-01", "10.00")
+    payout = await here.ask("escrow-01", "10.00")
+    await here.said(payout, "approvals", "ben", "HELD")
+    await here.becomes(payout, "AWAITING_BANK")
+    await here.play.advance(10)
+    settled = await here.becomes(payout, "SETTLED")
+    closed = await here.running.http.patch(f"/v1/wallets/{wallet}", json={"status": "CLOSED"})
+    assert closed.status_code == 200, closed.text
+    await here.play.decide(settled["paymentReference"], "return")
+    returned = await here.becomes(payout, "RETURNED")
+    assert "suspense" in returned["reason"]
+    assert await here.balance(wallet) == ("0.00", "0.00")
+    lying = (await here.running.get("/v1/suspense"))["items"]
+    (item,) = [each for each in lying if each["purpose"] == "WALLET_REFUSED"]
+    assert (item["amount"], item["transferId"]) == ("10.00", returned["returnTransferId"])
+    assert item["suggestions"] == [{"walletId": wallet, "why": "CANDIDATE"}]
+
+
+async def test_what_the_bank_calls_a_double_may_have_been_made(here: Town) -> None:
+    """Somebody else with our credentials has paid it: no answer says so, its row does."""
+    wallet = await here.running.wallet("escrow-01", "10.00")
+    await here.play.assume(twins="refused", payment_settles_s=1000)
+    payout = await here.ask("escrow-01", "10.00")
+    async with client(here.play) as another:
+        (thandi,) = await another.beneficiaries()
+        payment = Payment(thandi.beneficiary_id, Decimal(10), payout["myReference"], "Invoice 42")
+        await another.pay(here.play.account_id, payment)
+    await here.said(payout, "approvals", "ben", "HELD")
+    unknown = await here.becomes(payout, "UNKNOWN")
+    assert await here.balance(wallet) == ("10.00", "0.00"), unknown
+    await here.play.advance(2000)
+    await here.becomes(payout, "SETTLED")
+    assert len(await here.play.payments()) == 1
+
+
+async def test_nothing_is_paid_from_an_account_that_was_let_go(
+    database: Database, broker: Broker, tmp_path: Path
+) -> None:
+    async with town(database, broker, tmp_path, bank=False) as here:
+        await here.running.wallet("escrow-01", "10.00")
+        async with bank_running(database, broker, here.play):
+            await followed(here)
+        payout = await here.ask("escrow-01", "10.00")
+        await here.said(payout, "approvals", "ben", "HELD")
+        async with bank_running(database, broker, here.play, bank_accounts="another"):
+
+            async def is_let_go() -> bool:
+                found = await here.owner.fetchval("SELECT followed_until FROM bank_accounts")
+                return found is not None
+
+            await eventually(is_let_go, 30)
+            await here.ask("escrow-01", "1.00", expect=422)
+            assert await here.owner.fetch(PAYOUTS.to_submit, 10, ["another"]) == []
+            assert (await here.get(payout))["status"] == "HELD"
+            assert await here.play.payments() == []
+        async with bank_running(database, broker, here.play):
+            await here.becomes(payout, "AWAITING_BANK")
+            await here.play.advance(10)
+            await here.becomes(payout, "SETTLED")
+            await here.tie()

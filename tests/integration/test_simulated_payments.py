@@ -175,7 +175,10 @@ async def test_twice_asked_is_twice_paid_unless_it_is_otherwise(play: Play, call
     for _ in range(2):
         assert len(responses(await caller.pay(item(to)))) == 1
     await play.assume(twins="refused")
-    assert responses(await caller.pay(item(to))) == []
+    answer = await caller.pay(item(to))
+    assert (answer.status_code, responses(answer)) == (200, [])
+    await play.assume(twin_refused="bad-request")
+    assert (await caller.pay(item(to))).status_code == 400
     assert len(await play.payments()) == 2
     await play.advance(86_400)
     caller = await admitted(play)

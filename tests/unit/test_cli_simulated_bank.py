@@ -27,7 +27,7 @@ WAYS = Access("owner", "writer", "reader", "admin", "gateway", "consumer", froze
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    for name in (*SECRETS, "SOV_BANK_API_URL"):
+    for name in (*SECRETS, "SOV_BANK_API_URL", "SOV_BANK_ACCOUNTS", "SOV_BANK_SIMULATOR"):
         monkeypatch.delenv(name, raising=False)
     return Home(tmp_path)
 
@@ -46,6 +46,20 @@ def planned(here: Home, bank: SimulatedBank | None) -> dict[str, Plan]:
         ({"bank_api_url": "http://127.0.0.1:20004"}, False),
         ({"bank_api_url": "https://openapi.investec.com", "bank_client_id": "me"}, False),
         ({"bank_client_id": "me"}, False),
+        ({"bank_api_key": "key"}, False),
+        ({"bank_accounts": "4711, 4712"}, False),
+        ({"bank_accounts": "4711", "bank_simulator": True}, False),
+        ({"bank_accounts": "4711", "bank_api_url": "http://127.0.0.1:20003"}, True),
+        ({"bank_simulator": False}, False),
+        ({"database_url": "postgresql://books.example/books"}, False),
+        ({"database_url": "postgresql://books.example/books", "bank_simulator": True}, True),
+        (
+            {
+                "database_url": "postgresql://books.example/books",
+                "bank_api_url": "http://127.0.0.1:20003",
+            },
+            True,
+        ),
     ],
 )
 def test_it_is_there_unless_another_bank_is_named(
@@ -113,6 +127,7 @@ def test_secrets_are_kept(here: Home) -> None:
         ),
         ({"bank": {"bank": "https://openapi.investec.com"}}, "api"),
         ({"bank": {"bank": "none"}}, "none"),
+        ({"bank": {"bank": "files"}}, "files"),
         ({"bank": {}}, "unknown"),
         ({}, "unknown"),
     ],

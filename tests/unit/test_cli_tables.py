@@ -62,3 +62,22 @@ def test_a_process_may_end_for_any_reason(text: str) -> None:
     assert "bank: simulator http://127.0.0.1:2" in shown
     for part in (f" {text}", f"consumer {text}", f"broker {text}"):
         assert part in shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("none", "SOV_BANK_SIMULATOR=1"), ("files", "statements are handed in")]
+)
+def test_status_says_what_a_system_without_the_banks_api_can_do(kind: str, words: str) -> None:
+    seen = Overview(
+        condition="ready",
+        supervisor={},
+        processes=[],
+        partitions=[],
+        broker={"reachable": True, "problem": "", "alarms": "none"},
+        database={"reachable": True, "primary": True, "problem": ""},
+        bank={"kind": kind, "url": ""},
+        url="http://127.0.0.1:1",
+    )
+    shown = printed(status.render(seen))
+    assert f"bank: {kind} (" in shown
+    assert words in shown

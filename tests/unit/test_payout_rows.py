@@ -10,6 +10,7 @@ import pytest
 
 from bank.payouts.approvals import Person
 from bank.payouts.orders import Order, Payee, Payout
+from bank.payouts.paid_as_one import objection
 from bank.payouts.recognising import (
     Belongs,
     Doubtful,
@@ -129,3 +130,37 @@ def test_the_reservation_is_the_same_whoever_asks_for_it() -> None:
     assert asked == payout(state=State.REQUESTED).reservation
     assert asked.session_id == asked.external_unique_id == f"payout:{UUID(int=1)}"
     assert asked.expires.year > 9000
+
+
+@pytest.mark.parametrize(
+    ("row", "payouts", "why"),
+    [
+        ({}, [payout(1, minor=10_00), payout(2, minor=5_00, state=State.AWAITING_BANK)], None),
+        ({}, [payout(1, minor=15_00)], None),
+        ({}, [], "no such file"),
+        ({}, [payout(1, minor=10_00)], "comes to 10.00, the row to 15.00"),
+        ({"account_id": "another"}, [payout(1, minor=15_00)], "another bank account"),
+        ({}, [payout(1, minor=15_00, state=State.SUBMITTING)], "is SUBMITTING"),
+        ({}, [dataclasses.replace(payout(1, minor=15_00), giving_up="anna")], "something else"),
+        ({}, [dataclasses.replace(payout(1, minor=15_00), named_row=_ROW)], "something else"),
+        ({"credit": True}, [payout(1, minor=15_00)], "no debit that waits"),
+        ({"held": True}, [payout(1, minor=15_00)], "no debit that waits"),
+        ({"decided": _THEN}, [payout(1, minor=15_00)], "no debit that waits"),
+        ({"vanished": _THEN}, [payout(1, minor=15_00)], "no debit that waits"),
+    ],
+)
+def test_which_row_pays_a_whole_file(
+    row: dict[str, object], payouts: list[Payout], why: str | None
+) -> None:
+    debit = {
+        "account_id": "172878438321553632224",
+        "currency": "ZAR",
+        "credit": False,
+        "amount_minor": 15_00,
+        "held": False,
+        "decided": None,
+        "vanished": None,
+        **row,
+    }
+    found = objection(debit, payouts)
+    assert found is None if why is None else found is not None and why in found
