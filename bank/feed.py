@@ -18,16 +18,21 @@ from bank import metrics
 from bank.accounts import followed
 from bank.investec.client import Investec
 from bank.investec.errors import BankError
-from bank.investec.records import SAST
+from bank.investec.fields import clean
+from bank.investec.records import bank_day
 from bank.lines import settled
 from bank.services import ACTOR, Services
 from bank.sql import DEPOSITS as SQL
 from bank.stored import BankAccount
-from bank.storing import store
+from bank.storing import Overtaken, store
+from ledger.database import UNREACHABLE
 
 _AFTER_FAILURE_S: Final = 60.0
 _LET_GO: Final = "the account is not followed any more (SOV_BANK_ACCOUNTS)"
 _NO_API: Final = "there is no API to the bank: its statements are handed in as files"
+_LONGEST_PROBLEM: Final = 500
+#: What else ends a look is a defect of ours.
+_EXPECTED: Final = (BankError, asyncpg.PostgresError, Overtaken)
 
 _log = structlog.get_logger(__name__)
 
@@ -66,27 +71,34 @@ class Feed:
         every_s = self._services.follow.every_s
         try:
             await self._fetch(account, fetches)
-        except (BankError, asyncpg.PostgresError) as error:
+        except Exception as error:  # whatever one account shows must not keep others from a look
+            # What the library says about an argument is a ValueError too, and would come again.
+            if isinstance(error, UNREACHABLE) and not isinstance(error, ValueError):
+                raise  # the database is away: there is nowhere to tell it
             metrics.FETCHES.labels("failed").inc()
-            _log.warning("bank.fetch_failed", account=account.account_id, error=str(error))
+            if not isinstance(error, _EXPECTED):
+                _log.exception("bank.fetch_defect", account=account.account_id)
+            problem = clean(f"{type(error).__name__}: {error}")[:_LONGEST_PROBLEM]
+            _log.warning("bank.fetch_failed", account=account.account_id, error=problem)
             every_s = min(every_s, _AFTER_FAILURE_S)
-            await _end(self._services, fetches, f"{type(error).__name__}: {error}")
+            await _end(self._services, fetches, problem)
         self._due_s[account.account_id] = asyncio.get_running_loop().time() + every_s
 
     async def _fetch(self, account: BankAccount, fetches: Sequence[UUID]) -> None:
         follow = self._services.follow
-        today = self._services.clock.now().astimezone(SAST).date()
+        today = bank_day(self._services.clock.now())
         # What files said so far may have holes: the first look takes in all of it.
         until = account.fetched_to if account.by_api and account.fetched_to else None
         until = min(until or account.followed_from, today)
         first = max(account.followed_from, until - timedelta(days=follow.overlap_days))
         last = max(first, today + timedelta(days=follow.days_ahead))
+        asked = None
         for fetch_id in fetches:
-            await self._services.pool.fetch(SQL.begin_fetch, fetch_id, first)
+            asked = await self._services.pool.fetchval(SQL.begin_fetch, fetch_id, first)
         rows = await self._bank.transactions(account.account_id, first, last)
         fetched = replace(settled(rows, first, last, account.exponent), today=today)
         async with self._services.pool.acquire() as connection, connection.transaction():
-            stored = await store(connection, account.account_id, fetched)
+            stored = await store(connection, account.account_id, fetched, asked)
             for fetch_id in fetches:
                 await connection.fetch(
                     SQL.end_fetch, fetch_id, stored.rows, stored.new, stored.exceptions, None

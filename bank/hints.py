@@ -93,5 +93,7 @@ async def _require_wallet(connection: Any, wallet_id: UUID, currency: str) -> No
     wallet = await connection.fetchrow(SQL.wallet, wallet_id)
     if wallet is None or wallet["type"] != "STANDARD":
         raise NotValid("names no wallet that could own a deposit", "/walletId")
+    if wallet["is_the_banks"]:
+        raise NotValid("names a wallet that stands for a bank account", "/walletId")
     if wallet["currency"] != currency:
         raise NotValid("names a wallet of another currency", "/walletId")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -13,6 +13,8 @@ from ledger.money import LIMIT_MINOR, to_minor
 
 #: Where rows come from; statement files are known by their format.
 API: Final = "API"
+#: So far behind the days that were asked for the bank posts nothing, whatever it says.
+_FURTHEST: Final = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ def settled(rows: Rows, first: date, last: date, exponent: int) -> Fetched:
         line = _line(row, exponent)
         if not isinstance(line, Line):
             unread.append(Unread(repr(row), line))
+        elif line.posting_date > last + _FURTHEST:
+            unread.append(Unread(repr(row), "it is posted on a day that is long to come"))
         elif lines.setdefault((line.posting_date, line.posted_order), line) is not line:
             unread.append(Unread(repr(row), "its number is another row's too"))
     return Fetched(API, first, last, in_order(lines.values()), unread)

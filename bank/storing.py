@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -51,12 +51,23 @@ class NotFollowed(Exception):
     """There is no such account."""
 
 
-async def store(connection: Any, account_id: str, fetched: Fetched) -> Stored:
-    """Within the caller's transaction. Raises ``NotFollowed``."""
+class Overtaken(Exception):
+    """The bank was asked before what is stored by now: rows that came since are not in its answer,
+    and would seem to have vanished."""
+
+
+async def store(
+    connection: Any, account_id: str, fetched: Fetched, asked: datetime | None = None
+) -> Stored:
+    """Within the caller's transaction. ``asked``: when, in database time, nobody had asked yet for
+    what the API has answered. Raises ``NotFollowed`` or ``Overtaken``."""
     record = await connection.fetchrow(SQL.lock_account, account_id)
     if record is None:
         raise NotFollowed(account_id)
-    statement = _Statement(connection, account_of(record), fetched)
+    account = account_of(record)
+    if asked is not None and account.fetched is not None and asked < account.fetched:
+        raise Overtaken("a later answer of the bank was stored meanwhile")
+    statement = _Statement(connection, account, fetched)
     return await statement.store()
 
 
@@ -199,7 +210,8 @@ class _Statement:
     async def _chain(self, first: date, last: date) -> None:
         """Prove that no row is missing among those of these days, and the one before them."""
         before = await self._rows(SQL.before, first)
-        rows = [*before, *await self._rows(SQL.known, first, last)]
+        known = await self._rows(SQL.known, first, last)
+        rows = [*before, *known]
         shown = [known_of(each) for each in rows if not each["vanished"]]
         found = {f"{gap.before} {gap.after} {gap.difference_minor}": gap for gap in gaps(shown)}
         for fingerprint, gap in found.items():
@@ -210,7 +222,8 @@ class _Statement:
             SQL.close_gaps,
             self._account.account_id,
             list(found),
-            [each["row_id"] for each in rows],
+            # What lies before the first one was not looked at: a hole that ends at it is still one.
+            [each["row_id"] for each in known],
         )
 
     async def _raise(

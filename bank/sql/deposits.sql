@@ -160,7 +160,7 @@ UPDATE bank_exceptions
  WHERE row_id = $1::uuid AND kind = ANY ($2::text[]) AND resolved IS NULL
 
 -- name: close_gaps
--- Holes that are none any more, among those that end on these days.
+-- Holes that are none any more, among those that end at these rows.
 -- $1 text account id, $2 text[] fingerprints of those that are still there, $3 uuid[] their rows
 UPDATE bank_exceptions
    SET resolved = clock_timestamp(), resolution = 'CLOSED_BY_ITSELF', resolved_by = 'bank'
@@ -188,17 +188,19 @@ SELECT fetch_id, account_id FROM bank_fetches WHERE finished IS NULL ORDER BY re
 
 -- name: begin_fetch
 -- Before the bank is asked. Begun anew it stays as old as it is: whoever began it may yet end it, with
--- what the bank said then.
+-- what the bank said then. Answers the time.
 -- $1 uuid fetch id, $2 date first day
 UPDATE bank_fetches SET started = coalesce(started, clock_timestamp()), first_day = $2::date
  WHERE fetch_id = $1::uuid
+RETURNING clock_timestamp()
 
 -- name: end_fetch
+-- What came of it, as whoever is first says: two processes may be at it, one of them frozen for a while.
 -- $1 uuid fetch id, $2 integer rows, $3 integer new, $4 integer exceptions, $5 text problem
 UPDATE bank_fetches
    SET finished = clock_timestamp(), rows_read = $2::integer, rows_new = $3::integer,
        exceptions = $4::integer, problem = $5::text
- WHERE fetch_id = $1::uuid
+ WHERE fetch_id = $1::uuid AND finished IS NULL
 
 -- name: fetch
 -- $1 uuid fetch id
@@ -284,10 +286,13 @@ SELECT r.row_id, r.account_id, r.posting_date, r.posted_order, r.credit, r.amoun
    FOR UPDATE OF r
 
 -- name: wallets_named
--- Wallets by payment reference; only those that can own a deposit.
+-- Wallets by payment reference; only those that can own a deposit. In one that stands for a bank
+-- account it would be nobody's: not even two people could take it out.
 -- $1 text[] references, $2 text currency
 SELECT reference, wallet_id FROM wallets
  WHERE reference = ANY ($1::text[]) AND type = 'STANDARD' AND currency = $2::text
+   AND NOT EXISTS (SELECT FROM bank_accounts
+                    WHERE wallets.wallet_id IN (control_wallet, suspense_wallet))
 
 -- name: wallets_meant
 -- Wallets by alias.

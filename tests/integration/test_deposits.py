@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bank.lines import API, Fetched
+from bank.storing import Overtaken, store
 from gateway import bank_schemas as schemas
 from gateway.schemas import Schema
 from tests.integration.banks import Branch, branch, of
+from tests.polling import eventually
 from tests.servers import Servers
 
 
@@ -122,6 +126,87 @@ async def test_two_references_are_none(town: Branch) -> None:
     (item,) = await page(town, "/v1/suspense", schemas.SuspensePage)
     assert item["purpose"] == "SEVERAL_WALLETS"
     assert {each["walletId"] for each in item["suggestions"]} == {first, second}
+
+
+async def test_a_row_that_no_bank_could_mean_is_told_and_keeps_nothing_waiting(
+    town: Branch,
+) -> None:
+    await town.play.assume(dates_mean="transaction")
+    await town.play.credit(10_00, "the last day of all", postingDate="9999-12-31")
+    await town.play.credit(20_00, "today")
+    async with town.bank():
+        assert (await town.fetch())["problem"] is None
+        await town.booked(1)
+    assert await town.exceptions() == [("UNREADABLE", False)]
+    assert await town.suspense() == Decimal(20)
+    await town.assert_ties()
+
+
+async def test_an_account_that_cannot_be_read_keeps_no_other_waiting(town: Branch) -> None:
+    """Not even by a defect of ours."""
+    await town.play.post("accounts", {"accountId": "777000777"})
+    async with town.bank():
+
+        async def both() -> bool:
+            return bool(await town.owner.fetchval("SELECT count(*) = 2 FROM bank_accounts"))
+
+        await eventually(both)
+        broken = town.play.account_id
+        await town.owner.execute(
+            "UPDATE bank_accounts SET currency = 'XXX' WHERE account_id = $1", broken
+        )
+        await town.play.credit(5_00, "who knows", accountId="777000777")
+        for account in (broken, "777000777"):
+            await town.post("bank", "/v1/bank/fetches", {"accountId": account}, 202)
+        await town.booked(1)
+        ended = "SELECT problem FROM bank_fetches WHERE account_id = $1 AND problem IS NOT NULL"
+
+        async def told() -> Any:
+            return await town.owner.fetchval(ended, broken)
+
+        assert "UnknownCurrency" in await eventually(told)
+
+
+async def test_an_answer_that_comes_late_changes_nothing(town: Branch) -> None:
+    """A process was frozen over it, and another one has stored a later one meanwhile."""
+    async with town.bank():
+        await town.followed()
+        asked = await town.owner.fetchval("SELECT clock_timestamp()")
+        await town.play.credit(10_00, "who knows")
+        await town.fetch()
+        await town.booked(1)
+    early = Fetched(API, date(2020, 1, 1), date(2100, 1, 1), ())
+    with pytest.raises(Overtaken):
+        async with town.owner.transaction():
+            await store(town.owner, town.play.account_id, early, asked)
+    (row,) = await town.rows()
+    assert row["vanished"] is None
+
+
+async def test_no_deposit_goes_where_nobody_could_take_it_out(town: Branch) -> None:
+    """Suspense wallets have references like any other; another account's is nobody's money."""
+    await town.play.post("accounts", {"accountId": "777000777"})
+    async with town.bank():
+
+        async def followed() -> list[Any]:
+            found: list[Any] = (await town.running.get("/v1/bank/accounts"))["items"]
+            return [each for each in found if each["accountId"] == "777000777"]
+
+        (other,) = await eventually(followed)
+        await town.play.credit(10_00, await town.reference("bank-suspense:777000777"))
+        await town.fetch()
+        (row,) = await town.booked(1)
+    assert row["purpose"] == "NOTHING_FOUND"
+    assert await town.suspense() == Decimal(10)
+    meant = {"accountId": town.play.account_id, "walletId": other["suspenseWalletId"]}
+    days = {"firstDay": "2020-01-01", "lastDay": "2100-01-01"}
+    for path, body in (
+        ("/v1/bank/aliases", {**meant, "alias": "Naidoo rent"}),
+        ("/v1/bank/expected-payments", {**meant, "amount": "10.00", **days}),
+    ):
+        found = await town.post("bank", path, body, 422)
+        assert found["errors"][0]["pointer"] == "/walletId"
+    await town.assert_ties()
 
 
 async def test_aliases_and_expected_payments(town: Branch) -> None:

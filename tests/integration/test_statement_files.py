@@ -152,6 +152,23 @@ async def test_the_opening_balance_is_that_of_the_first_row_that_tells_one(town:
     assert account["openingBalance"] == "100.00"
 
 
+async def test_a_hole_stays_told_until_it_is_filled(town: Branch) -> None:
+    """Whatever lies behind it, and was looked at since."""
+    columns = json.dumps({**json.loads(COLUMNS), "balance": "Balance"})
+    header = f"{HEADER[:-1]},Balance\n"
+    first, missing, last = (
+        *("2026-11-02,rent,10.00,10.00\n", "2026-11-04,fees,5.00,15.00\n"),
+        "2026-11-05,rent,7.00,22.00\n",
+    )
+    await handed_in(town, header + first + last, columns=columns)
+    assert await town.exceptions() == [("GAP", False)]
+    later = await handed_in(town, f"{header}2026-11-09,rent,1.00,23.00\n", columns=columns)
+    assert later["new"] == 1
+    assert await town.exceptions() == [("GAP", False)]
+    await handed_in(town, header + first + missing + last, columns=columns)
+    assert await town.exceptions() == [("GAP", True)]
+
+
 async def test_a_file_says_nothing_of_days_to_come(town: Branch) -> None:
     ofx = (
         "<OFX><STMTRS><CURDEF>ZAR<BANKTRANLIST><DTSTART>20261101<DTEND>20990101"

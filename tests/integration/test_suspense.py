@@ -317,8 +317,8 @@ async def test_a_row_that_the_ledger_does_not_book_is_not_taken_back(town: Branc
     """The action ends: else it would wait for a booking that may never come."""
     await town.followed()
     row_id = await town.owner.fetchval(
-        "INSERT INTO bank_rows (row_id, account_id, posting_date, credit, amount_minor, description,"
-        " source, vanished, wallet_id, purpose, transfer_key, decided, not_before)"
+        "INSERT INTO bank_rows (row_id, account_id, posting_date, credit, amount_minor,"
+        " description, source, vanished, wallet_id, purpose, transfer_key, decided, not_before)"
         " SELECT gen_random_uuid(), account_id, '2020-02-01', true, 100, 'gone', 'API', now(),"
         " suspense_wallet, 'NOTHING_FOUND', 'bank-row:gone', now(), now() + interval '1 hour'"
         " FROM bank_accounts RETURNING row_id"

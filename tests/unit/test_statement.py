@@ -214,7 +214,18 @@ def test_rows_that_are_not_settled_wait() -> None:
     ]
 
 
-def row(order: int, amount: str = "10", status: RowStatus = RowStatus.POSTED) -> Row:
+def test_a_day_that_is_long_to_come_is_none() -> None:
+    """Of one that is near the bank may know best: its clock, or a simulator's, runs ahead."""
+    last = WEEK[1]
+    near, far = last + timedelta(days=300), date.max
+    found = settled(Rows((row(1), row(2, day=near), row(3, day=far))), *WEEK, 2)
+    assert [each.posted_order for each in found.lines] == [1, 2]
+    assert [each.problem for each in found.unread] == ["it is posted on a day that is long to come"]
+
+
+def row(
+    order: int, amount: str = "10", status: RowStatus = RowStatus.POSTED, day: date = DAY
+) -> Row:
     return Row(
         account_id="1",
         direction=Direction.CREDIT,
@@ -223,7 +234,7 @@ def row(order: int, amount: str = "10", status: RowStatus = RowStatus.POSTED) ->
         description="rent",
         transaction_type=None,
         posted_order=order,
-        posting_date=DAY,
+        posting_date=day,
         value_date=DAY,
         transaction_date=DAY,
         running_balance=None,
