@@ -103,6 +103,7 @@ class Feed:
                 await connection.fetch(
                     SQL.end_fetch, fetch_id, stored.rows, stored.new, stored.exceptions, None
                 )
+        stored.count()
         metrics.FETCHES.labels("done").inc()
         _log.info("bank.fetched", account=account.account_id, rows=stored.rows, new=stored.new)
         self._services.wake("matching")

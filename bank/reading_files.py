@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import structlog
@@ -20,6 +20,8 @@ from bank.stored import BankAccount
 from bank.storing import store
 
 _NOT_STORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, OverflowError)
+#: Of one file; nobody looks at more. It is another account's, or not in the bank's order.
+_MOST_EXCEPTIONS: Final = 1000
 
 _log = structlog.get_logger(__name__)
 
@@ -52,6 +54,8 @@ class Files:
                 continue
             try:
                 await self._store(file, account, self._until_today(fetched))
+            except FileInvalid as error:
+                await pool.fetch(SQL.end_statement, file["statement_id"], 0, 0, 0, str(error))
             except _NOT_STORABLE as error:
                 _log.exception("bank.file_defect", file=str(file["statement_id"]))
                 problem = f"it could not be stored: {error}"
@@ -73,11 +77,14 @@ class Files:
             await attempt.start()
             try:
                 stored = await store(connection, account.account_id, fetched)
+                if stored.exceptions > _MOST_EXCEPTIONS:
+                    raise FileInvalid(f"people would have to look at {stored.exceptions} rows of it")
                 found = (file["statement_id"], stored.rows, stored.new, stored.exceptions)
                 if file["approved"] or not (stored.new or stored.exceptions or stored.changed):
                     await connection.execute(SQL.covers, found[0], fetched.complete_to)
                     await connection.fetch(SQL.end_statement, *found, None)
                     await attempt.commit()
+                    stored.count()
                     return
             except BaseException:
                 await attempt.rollback()

@@ -132,9 +132,9 @@ def held_for_balance(changes: Changes, before: Known | None, lines: Sequence[Lin
     first = told[0]
     missing = (first.running_minor or 0) - first.signed_minor - before.line.running_minor
     if missing:
-        doubtful = [line for line in changes.new if line.signed_minor == -missing]
-        changes.new[:] = [line for line in changes.new if line not in doubtful]
-        changes.held.extend(Remade(line, None) for line in doubtful)
+        new = changes.new[:]
+        changes.new[:] = [line for line in new if line.signed_minor != -missing]
+        changes.held.extend(Remade(line, None) for line in new if line.signed_minor == -missing)
 
 
 class Gap(NamedTuple):

@@ -6,6 +6,7 @@ is not moved here: what is stored as new is decided and booked by its own steps.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from uuid import UUID
 import uuid_utils.compat
 
 from bank import metrics
+from bank.findings import Findings
 from bank.lines import API, Fetched, Line, in_order
 from bank.sql import DEPOSITS as SQL
 from bank.statement import (
@@ -32,7 +34,6 @@ from bank.statement import (
 from bank.stored import BankAccount, account_of, known_of
 from ledger.money import format_minor
 
-_LONGEST_SHOWN: Final = 500
 _BY_ITSELF: Final = "bank"
 
 
@@ -42,9 +43,23 @@ class Stored:
 
     rows: int
     new: int
-    exceptions: int
+    """Those that are held back included."""
+    held: int
     changed: int
     """Rows that were known, and of which it says something else or more."""
+    raised: Mapping[str, int]
+    """What people have to look at, by kind."""
+
+    @property
+    def exceptions(self) -> int:
+        return sum(self.raised.values())
+
+    def count(self) -> None:
+        """Once it is committed: what was undone was never there."""
+        metrics.ROWS.labels("new").inc(self.new - self.held)
+        metrics.ROWS.labels("held").inc(self.held)
+        for kind, number in self.raised.items():
+            metrics.EXCEPTIONS.labels(kind).inc(number)
 
 
 class NotFollowed(Exception):
@@ -76,7 +91,7 @@ class _Statement:
 
     def __init__(self, connection: Any, account: BankAccount, fetched: Fetched) -> None:
         self._connection, self._account, self._fetched = connection, account, fetched
-        self._raised = 0
+        self._findings = Findings(connection, account.account_id)
 
     async def store(self) -> Stored:
         account, fetched = self._account, self._fetched
@@ -92,7 +107,8 @@ class _Statement:
         looked = replace(fetched, lines=followed)
         known = [known_of(each) for each in was]
         others = ([known_of(each) for each in rows] for rows in (elsewhere, near))
-        changes = compare(known, looked, *others)
+        # Of many lines it takes seconds, in which the process has to show that it lives.
+        changes = await asyncio.to_thread(compare, known, looked, *others)
         before = [known_of(each) for each in await self._rows(SQL.before, first)]
         held_for_balance(changes, before[0] if before else None, followed)
         for each in changes.vanished:
@@ -102,17 +118,15 @@ class _Statement:
         await self._add(changes)
         await self._connection.execute(SQL.open_with, account.account_id)
         for unread in fetched.unread:
-            await self._raise(
-                "UNREADABLE", _digest(unread.text), f"{unread.problem}: {unread.text}"
-            )
+            told = f"{unread.problem}: {unread.text}"
+            self._findings.add("UNREADABLE", _digest(unread.text), told)
         await self._chain(first, last)
+        raised = await self._findings.write()
         await self._connection.execute(
             SQL.fetched, account.account_id, fetched.complete_to, fetched.source == API
         )
-        metrics.ROWS.labels("new").inc(len(changes.new))
-        metrics.ROWS.labels("held").inc(len(changes.held))
         added = len(changes.new) + len(changes.held)
-        return Stored(len(followed), added, self._raised, changed)
+        return Stored(len(followed), added, len(changes.held), changed, raised)
 
     async def _rows(self, statement: str, *about: object) -> Sequence[Mapping[str, Any]]:
         found: Sequence[Mapping[str, Any]] = await self._connection.fetch(
@@ -122,7 +136,7 @@ class _Statement:
 
     async def _vanish(self, known: Known) -> None:
         since = await self._connection.fetchval(SQL.vanish, known.row_id)
-        await self._raise(
+        self._findings.add(
             "VANISHED",
             f"{known.row_id} {since:%Y-%m-%dT%H:%M:%S.%f}",
             f"the bank shows it no more: {self._told(known.line)}",
@@ -148,12 +162,12 @@ class _Statement:
         if same_source and pair.has_moved:
             place = f"{line.posting_date} {line.posted_order}"
             detail = f"it stood at {was.posting_date} {was.posted_order}: {self._told(line)}"
-            await self._raise("MOVED", f"{row_id} {place}", detail, row_id)
+            self._findings.add("MOVED", f"{row_id} {place}", detail, row_id)
         if same_source and pair.reads_otherwise:
             detail = f"it said {was.description!r}: {self._told(line)}"
             if decided:
                 detail += " (whose it is was decided by what it said then)"
-            await self._raise("CHANGED", f"{row_id} {_said(line)}", detail, row_id)
+            self._findings.add("CHANGED", f"{row_id} {_said(line)}", detail, row_id)
         is_there = await self._connection.fetchval(
             SQL.place,
             row_id,
@@ -181,7 +195,7 @@ class _Statement:
         )
         for row_id, line in rows:
             if id(line) in held:
-                await self._hold(row_id, Remade(line, held[id(line)]))
+                self._hold(row_id, Remade(line, held[id(line)]))
 
     def _record(self, row_id: UUID, line: Line, *, held: bool) -> tuple[object, ...]:
         return (
@@ -200,12 +214,12 @@ class _Statement:
             held,
         )
 
-    async def _hold(self, row_id: UUID, remade: Remade) -> None:
+    def _hold(self, row_id: UUID, remade: Remade) -> None:
         of = remade.of
         detail = f"it may be a row that was known before: {self._told(remade.line)}"
         if of is not None:
             detail += f"; before: {self._told(of.line)}"
-        await self._raise("HELD", str(row_id), detail, row_id, None if of is None else of.row_id)
+        self._findings.add("HELD", str(row_id), detail, row_id, None if of is None else of.row_id)
 
     async def _chain(self, first: date, last: date) -> None:
         """Prove that no row is missing among those of these days, and the one before them."""
@@ -217,7 +231,7 @@ class _Statement:
         for fingerprint, gap in found.items():
             difference = format_minor(gap.difference_minor, self._account.exponent)
             detail = f"the balance behind it is {difference} off the one before it and its amount"
-            await self._raise("GAP", fingerprint, detail, gap.after, gap.before)
+            self._findings.add("GAP", fingerprint, detail, gap.after, gap.before)
         await self._connection.execute(
             SQL.close_gaps,
             self._account.account_id,
@@ -226,37 +240,10 @@ class _Statement:
             [each["row_id"] for each in known],
         )
 
-    async def _raise(
-        self,
-        kind: str,
-        fingerprint: str,
-        detail: str,
-        row_id: UUID | None = None,
-        other: UUID | None = None,
-    ) -> None:
-        raised = await self._connection.fetchval(
-            SQL.raise_,
-            uuid_utils.compat.uuid7(),
-            self._account.account_id,
-            kind,
-            fingerprint,
-            row_id,
-            other,
-            _storable(detail[:_LONGEST_SHOWN]),
-        )
-        if raised is not None:
-            self._raised += 1
-            metrics.EXCEPTIONS.labels(kind).inc()
-
     def _told(self, line: Line) -> str:
         amount = format_minor(line.signed_minor, self._account.exponent)
         place = f"{line.posting_date} no. {line.posted_order or '-'}"
         return f"{place}, {amount} {self._account.currency}, {line.description!r}"
-
-
-def _storable(text: str) -> str:
-    """What came instead of a row may hold what no database keeps."""
-    return text.replace("\0", " ").encode(errors="replace").decode()
 
 
 def _takes_over(pair: Pair, source: str) -> bool:

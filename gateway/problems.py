@@ -192,6 +192,8 @@ def refusal_of(error: BaseException) -> Refusal:
         case _ if isinstance(error, DATABASE_AWAY) and not isinstance(error, ValueError):
             # What asyncpg says about a query's argument is a ValueError too: that is our defect.
             return unavailable("the books cannot be read at the moment")
+        case asyncpg.LockNotAvailableError():
+            return unavailable("something else is at work on it, and takes longer than expected")
         case Malformed() | _:
             return Refusal(
                 Code.INTERNAL,

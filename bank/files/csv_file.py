@@ -18,7 +18,7 @@ from bank.files.entries import Entry, FileInvalid, Statement
 _GROUPED: Final = r"([+-]?(?:[0-9]+|[0-9]{1,3}(?:([ '\u00a0\u202f%s])[0-9]{3})(?:\2[0-9]{3})*))"
 _POINT: Final = re.compile(_GROUPED % "," + r"(?:\.([0-9]+))?")
 _COMMA: Final = re.compile(_GROUPED % "." + r"(?:,([0-9]+))?")
-_MOST_LINES: Final = 200_000
+MOST_LINES: Final = 200_000
 
 
 class ColumnsInvalid(ValueError):
@@ -65,8 +65,8 @@ def read(body: bytes, columns: Columns) -> Statement:
     try:
         _require(columns, reader.fieldnames or [])
         for row in reader:
-            if len(entries) >= _MOST_LINES:
-                raise FileInvalid(f"it has more than {_MOST_LINES} lines")
+            if len(entries) >= MOST_LINES:
+                raise FileInvalid(f"it has more than {MOST_LINES} lines")
             if any(value for value in row.values()):
                 entries.append(_entry(row, columns))
     except csv.Error as error:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from bank.files import camt053, csv_file, mt940_file, ofx
-from bank.files.csv_file import Columns, ColumnsInvalid, columns_of
+from bank.files.csv_file import MOST_LINES, Columns, ColumnsInvalid, columns_of
 from bank.files.entries import FileInvalid, Statement, fetched_of, require_account
 from bank.lines import Fetched
 
@@ -34,5 +34,7 @@ def read(
         statement = csv_file.read(body, columns_of(columns or ""))
     else:
         statement = _READERS[format_](body)
+    if len(statement.entries) > MOST_LINES:
+        raise FileInvalid(f"it has more than {MOST_LINES} entries")
     require_account(statement, numbers)
     return fetched_of(statement, format_, currency, exponent)

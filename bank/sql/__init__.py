@@ -86,6 +86,7 @@ class Deposits(Statements):
     open_with: str
     before: str
     raise_: str
+    raise_all: str
     resolve_row: str
     close_gaps: str
     fetched: str

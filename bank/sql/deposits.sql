@@ -151,6 +151,22 @@ VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::uuid, $6::uuid, $7::text)
  WHERE bank_exceptions.resolved_by = 'bank'
 RETURNING exception_id
 
+-- name: raise_all
+-- The same of many at once, in order, no two of them alike. Answers the kinds of those that are news.
+-- $1 text account id, $2 uuid[] exception ids, $3 text[] kinds, $4 text[] fingerprints, $5 uuid[] rows,
+-- $6 uuid[] other rows, $7 text[] details
+INSERT INTO bank_exceptions (exception_id, account_id, kind, fingerprint, row_id, other_row_id,
+                             detail)
+SELECT n.exception_id, $1::text, n.kind, n.fingerprint, n.row_id, n.other_row_id, n.detail
+  FROM unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::text[])
+       WITH ORDINALITY AS n (exception_id, kind, fingerprint, row_id, other_row_id, detail, place)
+ ORDER BY n.place
+    ON CONFLICT (account_id, kind, fingerprint) DO UPDATE
+   SET found = clock_timestamp(), detail = excluded.detail, resolved = NULL, resolution = NULL,
+       resolved_by = NULL, reason = NULL
+ WHERE bank_exceptions.resolved_by = 'bank'
+RETURNING kind
+
 -- name: resolve_row
 -- Exceptions of a row that are over.
 -- $1 uuid row id, $2 text[] kinds, $3 text resolution, $4 text by, $5 text reason

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from bank.investec.records import SAST
 from gateway import bank_schemas as schemas
@@ -167,6 +168,24 @@ async def test_a_hole_stays_told_until_it_is_filled(town: Branch) -> None:
     assert await town.exceptions() == [("GAP", False)]
     await handed_in(town, header + first + missing + last, columns=columns)
     assert await town.exceptions() == [("GAP", True)]
+
+
+async def test_a_file_of_which_nobody_could_look_at_everything_is_refused(town: Branch) -> None:
+    columns = json.dumps({**json.loads(COLUMNS), "balance": "Balance"})
+    holes = "2026-11-02,rent,1.00,5.00\n" * 1002
+    found = await handed_in(town, f"{HEADER[:-1]},Balance\n{holes}", columns=columns, approve=False)
+    assert found["status"] == "FAILED"
+    assert "1001" in found["problem"]
+    assert (await town.rows(), await town.exceptions()) == ([], [])
+
+
+async def test_what_waits_for_approval_is_not_counted_twice(town: Branch) -> None:
+    def stored() -> float:
+        return REGISTRY.get_sample_value("sov_bank_rows_total", {"fate": "new"}) or 0
+
+    before = stored()
+    assert (await handed_in(town, f"{HEADER}2026-11-02,rent,10.00\n"))["status"] == "DONE"
+    assert stored() - before == 1
 
 
 async def test_a_file_says_nothing_of_days_to_come(town: Branch) -> None:

@@ -153,6 +153,7 @@ def test_unavailable_says_when_to_come_back() -> None:
         (asyncpg.InterfaceError("the pool is closed"), Code.UNAVAILABLE),
         (asyncpg.InternalClientError("cannot switch to state 12"), Code.UNAVAILABLE),
         (asyncpg.SerializationError(), Code.UNAVAILABLE),
+        (asyncpg.LockNotAvailableError(), Code.UNAVAILABLE),
         (asyncpg.InternalClientError("got result for unknown protocol state 3"), Code.UNAVAILABLE),
         (asyncpg.UndefinedColumnError(), Code.INTERNAL),
         (asyncpg.exceptions._base.DataError("an argument"), Code.INTERNAL),
