@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
 import structlog
 
-from bank.investec.records import SAST
+from bank.investec.errors import BankError
+from bank.investec.records import bank_day
 from bank.services import ACTOR, Services
 from bank.sql import DEPOSITS as SQL
 from bank.stored import BankAccount, account_of
@@ -37,12 +39,19 @@ class Accounts:
         self._services = services
 
     async def run(self) -> None:
-        """Raises ``BankError``, ``Unavailable`` or a database's error."""
+        """Raises ``BankError``, ``Unavailable`` or a database's error; of single accounts at the
+        end only: what becomes of one is nothing to the others."""
         await self._keep_following()
         known = {account.account_id for account in await followed(self._services.pool)}
-        for account_id, currency in await self._wanted(known):
-            await self._follow(account_id, currency)
+        wanted, problems = await self._wanted(known)
+        for account_id in wanted:
+            try:
+                await self._follow(account_id, await self._currency(account_id))
+            except (BankError, Unavailable) as error:
+                problems.append(f"account {account_id} is not followed: {error}")
         await self._describe()
+        if problems:
+            raise Unavailable("; ".join(problems))
 
     async def _keep_following(self) -> None:
         pool, named = self._services.pool, sorted(self._services.follow.accounts)
@@ -63,19 +72,23 @@ class Accounts:
         for account in await bank.accounts():
             await pool.fetch(SQL.describe, account.account_id, account.number, account.name)
 
-    async def _wanted(self, known: set[str]) -> list[tuple[str, str]]:
+    async def _wanted(self, known: set[str]) -> tuple[Sequence[str], list[str]]:
+        """Accounts to be taken up, and what is wrong with those that cannot be."""
         bank, follow = self._services.bank, self._services.follow
-        if bank is None:
-            return [(each, follow.currency) for each in sorted(follow.accounts - known)]
-        if follow.accounts and follow.accounts <= known:
-            return []
+        named = sorted(follow.accounts - known)
+        if bank is None or (follow.accounts and not named):
+            return named, []
         found = [account.account_id for account in await bank.accounts()]
-        wanted = [
-            each
-            for each in found
-            if each not in known and (not follow.accounts or each in follow.accounts)
-        ]
-        return [(each, (await bank.balance(each)).currency) for each in wanted]
+        if not follow.accounts:
+            return [each for each in found if each not in known], []
+        missing = [f"the bank shows no account {each}" for each in named if each not in found]
+        return [each for each in named if each in found], missing
+
+    async def _currency(self, account_id: str) -> str:
+        bank = self._services.bank
+        if bank is None:
+            return self._services.follow.currency
+        return (await bank.balance(account_id)).currency
 
     async def _follow(self, account_id: str, currency: str) -> None:
         """Each part may be there already: made by whoever was killed over it."""
@@ -84,7 +97,7 @@ class Accounts:
         charges = await self._wallet(f"bank-charges:{account_id}", currency, WalletType.SYSTEM)
         since = self._services.follow.since
         if since is None:
-            since = self._services.clock.now().astimezone(SAST).date()
+            since = bank_day(self._services.clock.now())
         await self._services.pool.fetch(
             SQL.follow, account_id, currency, control, suspense, charges, since
         )

@@ -72,10 +72,10 @@ class Acting:
                 await self._failed(action, "the bank shows the row again")
             case Kind.RETRACT if action["decided"] is None:
                 await self._done(action)
-            case Kind.RETRACT if action["booked"] is None and not action["is_refused"]:
-                pass  # first it has to be there; whoever books it wakes this step
-            case Kind.RETRACT if action["booked"] is None:
+            case Kind.RETRACT if action["booked"] is None and action["is_refused"]:
                 await self._failed(action, "the row is not booked: there is nothing to take back")
+            case Kind.RETRACT if action["booked"] is None:
+                pass  # first it has to be there; whoever books it wakes this step
             case Kind.RETURN:
                 raise TypeError("a return is carried out by people, at the bank")
             case _:

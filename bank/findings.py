@@ -1,4 +1,4 @@
-"""What people have to look at, as one statement brings it up: collected, and written many at a time."""
+"""What people have to look at, as one statement brings it up: collected, then written at once."""
 
 from __future__ import annotations
 

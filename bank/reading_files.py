@@ -78,7 +78,9 @@ class Files:
             try:
                 stored = await store(connection, account.account_id, fetched)
                 if stored.exceptions > _MOST_EXCEPTIONS:
-                    raise FileInvalid(f"people would have to look at {stored.exceptions} rows of it")
+                    raise FileInvalid(
+                        f"people would have to look at {stored.exceptions} rows of it"
+                    )
                 found = (file["statement_id"], stored.rows, stored.new, stored.exceptions)
                 if file["approved"] or not (stored.new or stored.exceptions or stored.changed):
                     await connection.execute(SQL.covers, found[0], fetched.complete_to)

@@ -16,6 +16,7 @@ from bank.investec.errors import BankError
 from topology.process import run_all
 
 _FIRST_RETRY_S: Final = 0.5
+#: Where the step's own pause is not shorter: most look again after two seconds whatever happens.
 _LONGEST_RETRY_S: Final = 30.0
 
 _log = structlog.get_logger(__name__)

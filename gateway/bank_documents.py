@@ -150,6 +150,7 @@ def action(found: Record, verdicts: Sequence[Record]) -> Document:
         "requested": timestamp(found["requested"]),
         "verdicts": [
             {
+                "of": "ACTION" if said["subject_id"] == found["action_id"] else "GIVING_UP",
                 "keyId": said["key_id"],
                 "owner": said["owner"],
                 "verdict": said["verdict"],

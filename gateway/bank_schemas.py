@@ -124,6 +124,9 @@ class ShareSchema(Schema):
 
 
 class VerdictSchema(Schema):
+    of: Literal["ACTION", "GIVING_UP"] = Field(
+        description="GIVING_UP: a return that was approved and not paid yet"
+    )
     key_id: str
     owner: str
     verdict: Literal["APPROVED", "REFUSED"]

@@ -33,6 +33,7 @@ from gateway.payout_orders import bank_of, person_of
 from gateway.problems import GatewayCode, Refusal, invalid
 from gateway.reading import read_document
 from gateway.response import Answer
+from ledger.database import Queries
 from ledger.money import exponent_of, to_minor
 from ledger.rejections import Code
 from topology.documents import Document
@@ -94,9 +95,7 @@ class Suspense:
 
         async def find(before: UUID, limit: int) -> Sequence[Mapping[str, Any]]:
             found = await books.fetch(SQL.actions, before, status, limit)
-            ids = [each["action_id"] for each in found]
-            verdicts = await books.fetch(SQL.verdicts, ids)
-            said.update(bank_documents.by_subject(verdicts, "subject_id"))
+            said.update(await _words(books, [each["action_id"] for each in found]))
             return found
 
         def document(found: Mapping[str, Any]) -> Document:
@@ -142,7 +141,7 @@ class Suspense:
         found = await bank.fetchrow(SQL.action, action_id)
         if found is None:
             raise Refusal(GatewayCode.BANK_NOT_FOUND, "there is no such action")
-        return bank_documents.action(found, await bank.fetch(SQL.verdicts, [action_id]))
+        return bank_documents.action(found, (await _words(bank, [action_id]))[action_id])
 
     def operations(self) -> list[Operation]:
         return [
@@ -203,6 +202,17 @@ _ALLOCATE: Final = {
     "reason": "the customer sent the proof of payment",
 }
 _BOOK: Final = {"kind": "BOOK", "reason": "the bank says that both are real"}
+
+
+async def _words(
+    queries: Queries, action_ids: Sequence[UUID]
+) -> dict[UUID, list[Mapping[str, Any]]]:
+    """What people said about each of these actions, and about giving it up."""
+    about = {subject: each for each in action_ids for subject in (each, actions.giving_up(each))}
+    said: dict[UUID, list[Mapping[str, Any]]] = {each: [] for each in action_ids}
+    for verdict in await queries.fetch(SQL.verdicts, list(about)):
+        said[about[verdict["subject_id"]]].append(verdict)
+    return said
 
 
 def _asking(path: str, answer: Any, body: Any, example: Mapping[str, Any]) -> Operation:

@@ -91,6 +91,7 @@ class Investec:
             raise Unavailable(f"{first} has {pages} pages, and there is no way to ask for them")
         middle = first + (last - first) // 2
         return reading.joined(
+            # Pending rows are of no day yet, and would come with either half: one of them asks.
             await self.transactions(account_id, first, middle),
             await self.transactions(
                 account_id, middle + timedelta(days=1), last, include_pending=include_pending

@@ -15,7 +15,7 @@ from bank.storing import Overtaken, store
 from gateway import bank_schemas as schemas
 from gateway.schemas import Schema
 from tests.integration.banks import Branch, branch, of
-from tests.polling import eventually
+from tests.polling import eventually, until
 from tests.servers import Servers
 
 
@@ -165,6 +165,28 @@ async def test_an_account_that_cannot_be_read_keeps_no_other_waiting(town: Branc
             return await town.owner.fetchval(ended, broken)
 
         assert "UnknownCurrency" in await eventually(told)
+
+
+async def test_an_account_that_is_refused_keeps_no_other_from_being_followed(
+    town: Branch,
+) -> None:
+    await town.play.post("accounts", {"accountId": "777000777"})
+    await town.play.fault(kind="status", route="balance", status=404)
+    async with town.bank():
+
+        async def followed() -> list[str]:
+            found = await town.owner.fetch("SELECT account_id FROM bank_accounts ORDER BY created")
+            return [each["account_id"] for each in found] if len(found) == 2 else []
+
+        assert await eventually(followed) == ["777000777", town.play.account_id]
+
+
+async def test_an_account_that_is_named_and_not_shown_is_a_problem(town: Branch) -> None:
+    named = f"777000777,{town.play.account_id}"
+    async with town.bank(bank_accounts=named) as bank:
+        await town.followed()
+        problem = await until(lambda: bank.report()["problems"].get("accounts"))
+        assert problem == "Unavailable: the bank shows no account 777000777"
 
 
 async def test_an_answer_that_comes_late_changes_nothing(town: Branch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -46,6 +47,18 @@ async def test_every_statement_can_be_prepared(owner: asyncpg.Connection[Any]) -
                 await owner.prepare(text + LOCKED)
         except asyncpg.PostgresError as error:
             pytest.fail(f"{name}: {error}")
+
+
+async def test_what_was_asked_for_about_a_row_is_found_by_an_index(
+    owner: asyncpg.Connection[Any],
+) -> None:
+    """Also what is over: the indexes of what is open do not have it."""
+    row_id = uuid.UUID(int=1)
+    question = bank.sql.ACTIONS.lately.replace("$1::uuid", f"'{row_id}'::uuid")
+    async with owner.transaction():
+        await owner.execute("SET LOCAL enable_seqscan = off")
+        plan = "\n".join(row[0] for row in await owner.fetch(f"EXPLAIN {question}"))
+    assert "Index Cond: (row_id = " in plan, plan
 
 
 async def test_migrating_again_changes_nothing(

@@ -185,6 +185,10 @@ async def test_a_return_that_was_approved_is_given_up_by_two(town: Branch) -> No
     assert (await asked(town, row_id, "WRITE_OFF", expect=409))["code"] == "bank-conflict"
     second = await town.post("approver", refusals, {"reason": "he asked me"})
     assert second["status"] == "REFUSED"
+    assert [(each["of"], each["reason"]) for each in second["verdicts"]] == [
+        *(("ACTION", None), ("GIVING_UP", "mine now"), ("GIVING_UP", "he asked me"))
+    ]
+    assert (await town.running.get("/v1/bank/actions"))["items"] == [second]
     await town.play.credit(50_00, f"back {action['reference']}", type="DEBIT")
     await town.fetch()
 
