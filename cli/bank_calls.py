@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from cli.operator import Json, Operator, calling
+from topology.texts import clean
 
 _LOOK_EVERY_S: Final = 0.5
 _PATIENCE_S: Final = 120.0
@@ -28,7 +29,7 @@ def accounts(as_json: bool) -> None:
             )
             if each["followedUntil"] is not None:
                 told += f"  not followed since {each['followedUntil'][:10]}"
-            click.echo(json.dumps(each) if as_json else told)
+            click.echo(json.dumps(each) if as_json else clean(told))
 
 
 @click.command("rows")
@@ -42,7 +43,7 @@ def rows(limit: int, as_json: bool) -> None:
         sign = "" if each["direction"] == "CREDIT" else "-"
         told = f"{each['rowId']}  {each['postingDate']}  {sign + each['amount']:>14}"
         told += f" {each['currency']}  {each['status']:<9} {each['purpose'] or '':<16}"
-        click.echo(json.dumps(each) if as_json else f"{told} {each['description']}")
+        click.echo(json.dumps(each) if as_json else clean(f"{told} {each['description']}"))
 
 
 @click.command("fetch")
@@ -113,7 +114,8 @@ def exceptions(everything: bool, as_json: bool) -> None:
         for each in system.pages("/v1/bank/exceptions", state=state):
             told = f"{each['exceptionId']}  {each['kind']:<10} row {each['rowId'] or '-'}"
             resolved = f"  {each['resolution']}" if each["resolution"] else ""
-            click.echo(json.dumps(each) if as_json else f"{told}{resolved}\n    {each['detail']}")
+            lines = (f"{told}{resolved}", f"    {each['detail']}")
+            click.echo(json.dumps(each) if as_json else "\n".join(map(clean, lines)))
 
 
 @click.command("resolve")
@@ -232,5 +234,5 @@ def _came(system: Operator, path: str) -> None:
             raise click.ClickException("the bank process has not done it yet: is it running?")
         time.sleep(_LOOK_EVERY_S)
     if found["problem"]:
-        raise click.ClickException(found["problem"])
+        raise click.ClickException(clean(found["problem"]))
     click.echo(f"{found['rows']} rows, {found['new']} new, {found['exceptions']} exceptions")

@@ -13,6 +13,7 @@ import httpx
 from cli.home import home
 from cli.servers.kept import read_json
 from cli.supervision import state
+from topology.texts import clean
 
 URL: Final = "SOV_URL"
 
@@ -47,7 +48,7 @@ class Answer:
 
     @property
     def problem(self) -> str:
-        return f"{self.status} {self.code}: {self.document['detail']}"
+        return clean(f"{self.status} {self.code}: {self.document['detail']}")
 
 
 class Operator:

@@ -12,6 +12,7 @@ from typing import Final
 import click
 
 from cli.operator import WAIT_S, Json, calling
+from topology.texts import cleaned
 
 _ALL: Final = "/v1/payouts"
 #: Asked for, and not known yet to be held.
@@ -59,6 +60,7 @@ def show(payout_id: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(payout))
         return
+    payout = cleaned(payout)
     click.echo(_line(payout))
     for name in ("reason", "problem", "paymentReference", "authorisedUntil", "exportId"):
         if payout[name] is not None:
@@ -206,7 +208,8 @@ def export(
     output: Path | None,
     export_id: str | None,
 ) -> None:
-    """Write a payment file to upload at the bank: these, or all that await their beneficiary.
+    """Write a payment file to upload at the bank: these, or the oldest 1000 that await their
+    beneficiary.
 
     What is in a file is never asked for through the API as well. A file is kept: --again has the
     very same one.
@@ -246,6 +249,7 @@ def _say(role: str, payout_id: str, word: str, reason: str | None, **more: str) 
 
 
 def _line(payout: Json) -> str:
+    payout = cleaned(payout)
     missing = payout["approvalsNeeded"] - payout["approvals"]
     waits = f" ({missing} to agree)" if payout["status"] == "AWAITING_APPROVAL" else ""
     amount = f"{payout['amount']:>14} {payout['currency']}"

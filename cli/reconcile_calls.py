@@ -15,6 +15,7 @@ from cli.bulk_calls import File
 from cli.home import home
 from cli.servers.kept import read_json
 from cli.supervision import state
+from topology.texts import clean
 
 URL: Final = "SOV_URL"
 #: Either may ask; the first that is set is used.
@@ -130,6 +131,6 @@ def _pieces(file: File) -> Iterator[bytes]:
 def _problem(answer: httpx.Response) -> str:
     try:
         document = answer.json()
-        return f"{answer.status_code} {document['code']}: {document['detail']}"
+        return clean(f"{answer.status_code} {document['code']}: {document['detail']}")
     except (ValueError, KeyError, TypeError):
         return f"{answer.status_code} {answer.reason_phrase}"

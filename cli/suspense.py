@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from cli.operator import Json, calling
+from topology.texts import cleaned
 
 _SUSPENSE: Final = "/v1/suspense"
 _ACTIONS: Final = "/v1/bank/actions"
@@ -35,7 +36,7 @@ def list_suspense(as_json: bool) -> None:
     if not items and not as_json:
         click.echo("nothing lies in suspense")
     for item in items:
-        click.echo(json.dumps(item) if as_json else _told(item))
+        click.echo(json.dumps(item) if as_json else told(item))
 
 
 @command.command("allocate")
@@ -142,7 +143,9 @@ def _share(text: str) -> Json:
     return {"walletId": wallet, "amount": amount}
 
 
-def _told(item: Json) -> str:
+def told(item: Json) -> str:
+    """As a person reads it in a list."""
+    item = cleaned(item)
     lines = [
         f"{item['rowId']}  {item['amount']:>14} {item['currency']}  {item['ageDays']:>3} days"
         f"  {item['description']}"
@@ -157,6 +160,7 @@ def _told(item: Json) -> str:
 
 
 def _action(action: Json) -> str:
+    action = cleaned(action)
     told = f"{action['actionId']}  {action['kind']:<9} {action['amount']:>14} {action['currency']}"
     told += f"  {action['status']}"
     if action["reference"]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from gateway.bodies import Body
-from gateway.fields import LONGEST_ID, Amount
+from gateway.fields import LONGEST_ID, Amount, Clean
 from gateway.payout_bodies import Reason
 from ledger.commands import GROUP_SIZE
 
@@ -64,7 +64,7 @@ class NewResolution(Body):
 
 class NewAlias(Body):
     account_id: AccountId
-    alias: Annotated[str, StringConstraints(min_length=3, max_length=40)] = Field(
+    alias: Annotated[str, StringConstraints(min_length=3, max_length=40), Clean] = Field(
         description="Up to five whole words; case, spaces and punctuation do not count."
     )
     wallet_id: Named

@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 from gateway.times import InvalidTime, parse_time
 from ledger import commands
 from ledger.money import InvalidAmount, UnknownCurrency, exponent_of, parse_amount
+from topology.texts import is_clean
 
 METADATA_PAIRS: Final = 20
 METADATA_BYTES: Final = 2048
@@ -55,6 +56,12 @@ def _currency(code: str) -> str:
     except UnknownCurrency as error:
         raise PydanticCustomError("currency", "{why}", {"why": str(error)}) from None
     return code
+
+
+def _clean(text: str) -> str:
+    if not is_clean(text):
+        raise PydanticCustomError("clean", "must be one line of visible characters")
+    return text
 
 
 def _metadata(pairs: dict[str, str]) -> dict[str, str]:
@@ -139,3 +146,5 @@ DiscardReason = Annotated[
 ]
 #: A wallet as a body names it: any text of sane length is a name, known or not.
 WalletName = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID)]
+#: For texts that others read: on a statement, a terminal, paper.
+Clean: Final = AfterValidator(_clean)

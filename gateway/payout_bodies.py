@@ -6,27 +6,27 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from bank.payouts.exporting import MOST_IN_A_FILE
 from gateway.bodies import Body
-from gateway.fields import LONGEST_ID, Amount, Currency, Description, WalletName
+from gateway.fields import LONGEST_ID, Amount, Clean, Currency, Description, WalletName
 from ledger.commands import DESCRIPTION_LENGTH, RESERVATION_KEY_LENGTH
 
-#: Banks print these, and files carry them: no line breaks, nothing invisible.
-_PRINTED = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+_NOT_BLANK = r"\S"
 
 PayoutKey = Annotated[
     str,
     StringConstraints(min_length=RESERVATION_KEY_LENGTH[0], max_length=RESERVATION_KEY_LENGTH[1]),
 ]
 Reason = Annotated[
-    str, StringConstraints(min_length=1, max_length=DESCRIPTION_LENGTH, pattern=r"\S")
+    str, StringConstraints(min_length=1, max_length=DESCRIPTION_LENGTH, pattern=_NOT_BLANK), Clean
 ]
 PayoutId = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID)]
 
 
 class NewPayee(Body):
-    name: Annotated[str, StringConstraints(min_length=1, max_length=70, pattern=_PRINTED)] = Field(
-        examples=["Thandi Nkosi"]
-    )
+    name: Annotated[
+        str, StringConstraints(min_length=1, max_length=70, pattern=_NOT_BLANK), Clean
+    ] = Field(examples=["Thandi Nkosi"])
     account_number: Annotated[str, StringConstraints(pattern=r"^[0-9]{4,20}$")] = Field(
         examples=["62000000001"]
     )
@@ -34,7 +34,8 @@ class NewPayee(Body):
         examples=["250655"]
     )
     beneficiary_id: (
-        Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_PRINTED)] | None
+        Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_NOT_BLANK), Clean]
+        | None
     ) = Field(None, description="What the bank calls it; its account number is checked.")
 
 
@@ -51,7 +52,9 @@ class NewPayout(Body):
     their_reference: Annotated[str, StringConstraints(pattern=r"^[!-~]([ -~]{0,18}[!-~])?$")] = (
         Field(description="What the payee's statement shows.", examples=["Invoice 42"])
     )
-    description: Description | None = Field(None, description="For our own people.")
+    description: Annotated[Description, Clean] | None = Field(
+        None, description="For our own people."
+    )
 
 
 class NewApproval(Body):
@@ -81,6 +84,9 @@ class NewPayoutExport(Body):
     bank_account_id: WalletName | None = Field(
         None, description="May be left out where there is one alone."
     )
-    payout_ids: Annotated[list[PayoutId], Field(min_length=1, max_length=1000)] | None = Field(
-        None, description="These; left out: all that are AWAITING_BENEFICIARY."
+    payout_ids: Annotated[list[PayoutId], Field(min_length=1, max_length=MOST_IN_A_FILE)] | None = (
+        Field(
+            None,
+            description=f"These; left out: the oldest {MOST_IN_A_FILE} in AWAITING_BENEFICIARY.",
+        )
     )

@@ -18,7 +18,8 @@ import structlog
 from bank.investec import reading
 from bank.investec.access import Access, Patience
 from bank.investec.errors import NotAdmitted, Refused, Unavailable
-from bank.investec.fields import Unreadable, clean, document
+from bank.investec.fields import Unreadable, document
+from topology.texts import clean
 
 _TOKEN: Final = "/identity/v2/oauth2/token"  # noqa: S105  a path
 

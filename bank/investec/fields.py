@@ -9,6 +9,8 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeVar
 
+from topology.texts import clean
+
 Read = TypeVar("Read")
 
 SHOWN: Final = 500
@@ -89,14 +91,6 @@ def mapping(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise Unreadable(f"{str(value)[:100]!r} is no object")
     return value
-
-
-def clean(value: str) -> str:
-    """As a person can read it and any database can keep it: control characters and halves of
-    characters are replaced, all kinds of blank are one."""
-    if value.isprintable():
-        return value
-    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in value)
 
 
 def text(row: Mapping[str, Any], name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from bank.payouts.files import KINDS, Debtor, Format
 from bank.sql import PAYOUTS as SQL
 from ledger.database import Queries
 
+#: In one file: it is written at once, and read by a person.
+MOST_IN_A_FILE: Final = 1000
 _REASON: Final = "in a payment file that a person uploads to the bank"
 
 if TYPE_CHECKING:
@@ -54,11 +57,11 @@ async def export(
     person: Person,
     payout_ids: Sequence[UUID] | None,
 ) -> Export:
-    """Write a file of the account's payouts: those that the bank has no beneficiary for, or these
-    and all of these. From the same moment on they are with the bank, as far as we are concerned.
-    Raises ``NothingToExport``."""
+    """Write a file of the account's payouts: those that the bank has no beneficiary for, the oldest
+    ``MOST_IN_A_FILE`` of them; or these and all of these. From the same moment on they are with the
+    bank, as far as we are concerned. Raises ``NothingToExport``."""
     async with connection.transaction():
-        rows = await connection.fetch(SQL.exportable, account_id, payout_ids)
+        rows = await connection.fetch(SQL.exportable, account_id, payout_ids, MOST_IN_A_FILE)
         found = [orders.read(row) for row in rows]
         missing = set(payout_ids or ()) - {payout.payout_id for payout in found}
         if missing:
@@ -69,7 +72,7 @@ async def export(
         if not found:
             raise NothingToExport("no payout of this account awaits its beneficiary")
         export_id, made = uuid_utils.compat.uuid7(), datetime.now(UTC)
-        content = KINDS[form].write(export_id, made, debtor, found)
+        content = await asyncio.to_thread(KINDS[form].write, export_id, made, debtor, found)
         total_minor = sum(payout.order.amount_minor for payout in found)
         await connection.fetch(
             SQL.export,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from topology.documents import Document
+from topology.texts import clean
 
 _AMOUNT: Final = 22
 _TERM: Final = 58
@@ -27,7 +28,8 @@ def written(report: Document, differences: Sequence[Document], count: int) -> st
         for currency in report["currencies"]:
             lines += ["", f"In {currency['currency']}", *_terms(currency)]
     lines += ["", *_differences(report, differences, count)]
-    return "\n".join(lines) + "\n"
+    # Keys and descriptions are texts of others: none of them begins a line of its own.
+    return "\n".join(map(clean, lines)) + "\n"
 
 
 def _head(report: Document, count: int) -> Iterator[str]:

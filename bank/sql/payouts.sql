@@ -433,7 +433,8 @@ SELECT payout_id FROM payouts
 
 -- name: exportable
 -- Payouts that a file may carry, in order, locked until it is written. Their money is held.
--- $1 text account, $2 uuid[] these alone, or null: those that the bank has no beneficiary for
+-- $1 text account, $2 uuid[] these alone, or null: those that the bank has no beneficiary for,
+-- $3 integer limit
 SELECT * FROM payouts p
  WHERE account_id = $1::text AND debit_row IS NULL AND named_row IS NULL
    AND EXISTS (SELECT FROM reservations r
@@ -442,6 +443,7 @@ SELECT * FROM payouts p
    AND (CASE WHEN $2::uuid[] IS NULL THEN state = 'AWAITING_BENEFICIARY'
              ELSE payout_id = ANY ($2::uuid[]) AND state IN ('HELD', 'AWAITING_BENEFICIARY') END)
  ORDER BY payout_id
+ LIMIT $3::integer
    FOR UPDATE
 
 -- name: export

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bank.sql import PAYOUTS as SQL
 from gateway.payout_documents import PayoutExportSchema, PayoutPage, PayoutSchema
 from tests.databases import Database
 from tests.integration.gateways import NOBODY, code
@@ -173,6 +174,8 @@ async def test_what_is_exported_is_never_asked_for_as_well(here: Town, form: str
     for payout in payouts:
         await here.said(payout, "approvals", "ben", "HELD")
         await here.becomes(payout, "AWAITING_BENEFICIARY")
+    oldest = await here.owner.fetch(SQL.exportable, here.play.account_id, None, 1)
+    assert [str(row["payout_id"]) for row in oldest] == [payouts[0]["payoutId"]]
     http, anna = here.running.http, here.by("anna")
     made = await http.post("/v1/payouts/exports", json={"format": form}, headers=anna)
     assert made.status_code == 201, made.text
