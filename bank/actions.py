@@ -21,6 +21,7 @@ from bank.payouts.approvals import Person
 from bank.refusals import Conflict, NotAllowed, NotThere, NotValid
 from bank.sql import ACTIONS as SQL
 from bank.sql import PAYOUTS
+from bank.verdicts import say
 from ledger.commands import GROUP_SIZE
 from ledger.references import new_reference
 
@@ -96,9 +97,9 @@ async def ask(connection: Any, asked: Asked, person: Person) -> UUID:
 async def approve(connection: Any, action_id: UUID, person: Person, reason: str | None) -> None:
     """A second person's word; with it the action goes on."""
     action = await _awaiting(connection, action_id, "AWAITING_APPROVAL")
-    if action["requested_owner"] == person.owner:
+    if person.is_called(action["requested_owner"]):
         raise NotAllowed("it was asked for by the same person: another one has to approve it")
-    await _say(connection, action_id, person, "APPROVED", reason)
+    await say(connection, action_id, person, "APPROVED", reason)
     asked = await connection.fetchrow(SQL.action, action_id)
     kind = Kind(asked["kind"])
     # The bank may have changed its mind since; from here on it waits for us.
@@ -113,10 +114,10 @@ async def refuse(connection: Any, action_id: UUID, person: Person, reason: str |
     action = await _awaiting(connection, action_id, "AWAITING_APPROVAL", "AWAITING_BANK")
     following, told = "REFUSED", f"refused by {person.key_id}" + (f": {reason}" if reason else "")
     if action["status"] == "AWAITING_APPROVAL":
-        await _say(connection, action_id, person, "REFUSED", reason)
+        await say(connection, action_id, person, "REFUSED", reason)
     else:
         subject = giving_up(action_id)
-        await _say(connection, subject, person, "REFUSED", reason)
+        await say(connection, subject, person, "REFUSED", reason)
         if len(await connection.fetch(SQL.verdicts, [subject])) < _GIVE_UP:
             following, told = action["status"], f"{told}; another person has to agree"
     await connection.execute(SQL.step, action_id, action["status"], following, told)
@@ -255,13 +256,3 @@ async def _awaiting(connection: Any, action_id: UUID, *statuses: str) -> Mapping
     if action["status"] not in statuses:
         raise Conflict(f"the action is {action['status']}")
     return action
-
-
-async def _say(
-    connection: Any, action_id: UUID, person: Person, verdict: str, reason: str | None
-) -> None:
-    said = await connection.fetchval(
-        SQL.say, action_id, person.owner, person.key_id, verdict, reason
-    )
-    if said is None:
-        raise Conflict("this person has had a word about it already")

@@ -12,6 +12,7 @@ from uuid import UUID
 from bank.payouts.approvals import Person
 from bank.refusals import Conflict, NotAllowed, NotThere
 from bank.sql import ACTIONS, DEPOSITS
+from bank.verdicts import say
 
 
 async def approve_statement(
@@ -20,7 +21,7 @@ async def approve_statement(
     """The file is read once more, and then stored."""
     found = await _waiting(connection, statement_id)
     _require_another(found["uploaded_owner"], person)
-    await _say(connection, statement_id, person, "APPROVED", reason)
+    await say(connection, statement_id, person, "APPROVED", reason)
     await connection.execute(DEPOSITS.judge_statement, statement_id, "APPROVED", None)
 
 
@@ -29,7 +30,7 @@ async def refuse_statement(
 ) -> None:
     """Anybody's no, that of whoever handed it in included."""
     await _waiting(connection, statement_id)
-    await _say(connection, statement_id, person, "REFUSED", reason)
+    await say(connection, statement_id, person, "REFUSED", reason)
     told = f"refused by {person.key_id}" + (f": {reason}" if reason else "")
     await connection.execute(DEPOSITS.judge_statement, statement_id, "REFUSED", told)
 
@@ -44,7 +45,7 @@ async def approve_alias(
     if found["approved"] is not None:
         raise Conflict("the alias was approved before")
     _require_another(found["created_owner"], person)
-    await _say(connection, alias_id, person, "APPROVED", reason)
+    await say(connection, alias_id, person, "APPROVED", reason)
     await connection.execute(ACTIONS.approve_alias, alias_id)
 
 
@@ -60,15 +61,5 @@ async def _waiting(connection: Any, statement_id: UUID) -> Mapping[str, Any]:
 
 
 def _require_another(owner: str, person: Person) -> None:
-    if owner == person.owner:
+    if person.is_called(owner):
         raise NotAllowed("it comes from the same person: another one has to approve it")
-
-
-async def _say(
-    connection: Any, subject_id: UUID, person: Person, verdict: str, reason: str | None
-) -> None:
-    said = await connection.fetchval(
-        ACTIONS.say, subject_id, person.owner, person.key_id, verdict, reason
-    )
-    if said is None:
-        raise Conflict("this person has had a word about it already")

@@ -13,6 +13,7 @@ from rich.text import Text
 from cli.books import with_books
 from ledger import keys
 from ledger.keys import ApiKey, Scope
+from ledger.owners import UnusableOwner
 
 
 @click.group("keys")
@@ -25,7 +26,11 @@ def command() -> None:
 @click.option(
     "--scope", "scopes", multiple=True, required=True, type=click.Choice([s.value for s in Scope])
 )
-@click.option("--owner", help="Who stands behind it; the name where not given.")
+@click.option(
+    "--owner",
+    help="Who stands behind it; the name where not given. Case and blanks make no other person of"
+    " somebody.",
+)
 @click.option("--expires", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="In UTC.")
 @click.option(
     "--rate",
@@ -59,6 +64,8 @@ def create(
                 rate=rate,
             )
         )
+    except UnusableOwner as problem:
+        raise click.BadParameter(str(problem), param_hint="--owner") from None
     except keys.KeyNameTaken:
         raise click.ClickException(
             f"there is a key called {name!r} already: revoke it first, or choose another name"

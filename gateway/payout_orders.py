@@ -39,13 +39,14 @@ def bank_of(services: Services) -> Books:
 
 def person_of(call: Call) -> Person:
     """Who is behind the key. Raises ``Refusal`` where nobody is known to be."""
-    if call.key.owner in ("", call.key.name):
+    key = call.key
+    if not key.owner.strip() or key.owner == key.name:
         raise Refusal(
             GatewayCode.SAME_OWNER,
             "nobody is known to stand behind this key, and two people have to agree here: make one"
             " with --owner",
         )
-    return Person(call.key.key_id, call.key.owner)
+    return Person(key.key_id, key.person)
 
 
 async def order_of(call: Call, services: Services, body: NewPayout) -> Order:

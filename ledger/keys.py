@@ -15,6 +15,7 @@ from typing import NamedTuple
 import asyncpg
 
 from ledger.database import Queries
+from ledger.owners import kept_owner, plain
 from ledger.sql import KEYS as SQL
 
 _PREFIX = "sov"
@@ -39,6 +40,8 @@ class ApiKey(NamedTuple):
     key_id: str
     name: str
     owner: str
+    person: str
+    """Whoever that is, as the oldest key of theirs spells it."""
     scopes: frozenset[Scope]
     secret_hash: bytes
     rate: int | None
@@ -69,12 +72,14 @@ async def create(
     rate: int | None = None,
 ) -> str:
     """Make a key and answer it, this one time. ``owner`` (default: the name) is the person or
-    system behind it: whoever made something may not approve it with another key of theirs."""
+    system behind it: whoever made something may not approve it with another key of theirs. Raises
+    ``KeyNameTaken``, ``UnusableOwner``."""
+    behind = name if owner is None else kept_owner(owner)
     key_id = secrets.token_hex(6)
     key = f"{_PREFIX}_{key_id}_{secrets.token_urlsafe(32)}"
     try:
         await connection.execute(
-            SQL.create, key_id, name, owner or name, list(scopes), hash_secret(key), rate, expires
+            SQL.create, key_id, name, behind, list(scopes), hash_secret(key), rate, expires
         )
     except asyncpg.UniqueViolationError as error:
         raise KeyNameTaken(name) from error
@@ -82,12 +87,14 @@ async def create(
 
 
 async def load_all(connection: Queries) -> list[ApiKey]:
-    """Every key, revoked and expired ones included."""
+    """Every key, revoked and expired ones included, the oldest first."""
+    people: dict[str, str] = {}
     return [
         ApiKey(
             key_id=row["key_id"],
             name=row["name"],
             owner=row["owner"],
+            person=people.setdefault(plain(row["owner"]), row["owner"]),
             scopes=frozenset(Scope(s) for s in row["scopes"]),
             secret_hash=row["secret_hash"],
             rate=row["rate"],

@@ -9,6 +9,8 @@ from decimal import Decimal
 from enum import Enum
 from typing import Final
 
+from ledger.owners import is_same_owner
+
 _TIER: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,4})?):([0-9]{1,2})", re.ASCII)
 
 
@@ -34,10 +36,14 @@ class Objection(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A key, and whose it is; two keys of one owner are one person."""
+    """A key, and whose it is; two keys of one owner are one person, however each is spelt."""
 
     key_id: str
     owner: str
+
+    def is_called(self, owner: str | None) -> bool:
+        """Whether whoever said or asked for something before is this very person."""
+        return owner is not None and is_same_owner(owner, self.owner)
 
 
 def tiers(text: str) -> tuple[Tier, ...]:
@@ -61,8 +67,8 @@ def needed(amount: Decimal, tiers: Sequence[Tier]) -> int:
 
 def objection(maker: Person, spoken: Sequence[Person], now: Person) -> Objection | None:
     """None where the word counts. Being an operator is no exemption."""
-    if now.owner == maker.owner:
+    if now.is_called(maker.owner):
         return Objection.MADE_IT
-    if any(now.owner == other.owner for other in spoken):
+    if any(now.is_called(other.owner) for other in spoken):
         return Objection.HAS_SPOKEN
     return None

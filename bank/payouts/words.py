@@ -57,7 +57,7 @@ async def give_up(queries: Queries, payout: Payout, person: Person, reason: str 
     """Agree that the bank did not and will not pay it. Raises ``NotYours`` or ``Conflict``."""
     if payout.giving_up is None:
         raise _conflict(payout, "nobody asks to give it up")
-    if person.owner == payout.giving_up:
+    if person.is_called(payout.giving_up):
         raise NotYours(Objection.MADE_IT)
     await _say(queries, SQL.give_up, payout, person, reason)
 
@@ -77,7 +77,7 @@ async def agree_row(connection: Any, payout: Payout, person: Person, reason: str
     row_id = payout.named_row
     if row_id is None:
         raise _conflict(payout, "nobody says that a row is its")
-    if person.owner == payout.named_by:
+    if person.is_called(payout.named_by):
         raise NotYours(Objection.MADE_IT)
     # In the order in which whoever decides rows locks these.
     if await connection.fetchval(DEPOSITS.lock_undecided, row_id) is None:

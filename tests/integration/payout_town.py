@@ -44,7 +44,7 @@ class Town:
     running: Running
     play: Play
     people: Mapping[str, str]
-    """Keys by owner: anna asks, ben and cora agree."""
+    """Keys by owner: anna asks, ben and cora agree; anna too is anna, spelt otherwise."""
     owner: asyncpg.Connection[Any]
 
     def by(self, person: str) -> dict[str, str]:
@@ -222,7 +222,7 @@ async def people(database: Database) -> dict[str, str]:
     try:
         made = {"anna": await keys.create(connection, "anna-1", [Scope.BANK], owner="anna")}
         both = [Scope.BANK, Scope.APPROVER]
-        made["anna too"] = await keys.create(connection, "anna-2", both, owner="anna")
+        made["anna too"] = await keys.create(connection, "anna-2", both, owner=" ANNA ")
         for name in APPROVERS:
             made[name] = await keys.create(connection, f"{name}-1", both, owner=name)
         return made

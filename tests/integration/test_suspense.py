@@ -87,7 +87,8 @@ async def test_it_takes_two_people(town: Branch) -> None:
     alice = await town.running.wallet("alice-01")
     both = [Scope.BANK, Scope.APPROVER]
     one, two = [
-        await keys.create(town.owner, name, both, owner="Thandi") for name in ("key-1", "key-2")
+        await keys.create(town.owner, name, both, owner=owner)
+        for name, owner in (("key-1", "Thandi"), ("key-2", "thandi "))
     ]
     nobody = await keys.create(town.owner, "nobody", both)
     town.running.keys = {**town.running.keys, "one": one, "two": two, "nobody": nobody}
@@ -181,6 +182,13 @@ async def test_a_return_that_was_approved_is_given_up_by_two(town: Branch) -> No
     first = await town.post("bank", refusals, {"reason": "mine now"})
     assert first["status"] == "AWAITING_BANK"
     assert "another person has to agree" in first["problem"]
+    assert (await town.post("bank", refusals, {}, 409))["code"] == "bank-conflict"
+    # Nor is anybody two people whose name is spelt in two ways, by keys or in words of before.
+    both = [Scope.BANK, Scope.APPROVER]
+    same = await keys.create(town.owner, "same", both, owner=" Whoever has  BANK")
+    town.running.keys = {**town.running.keys, "same": same}
+    assert (await town.post("same", refusals, {}, 409))["code"] == "bank-conflict"
+    await town.owner.execute("UPDATE bank_verdicts SET owner = upper(owner)")
     assert (await town.post("bank", refusals, {}, 409))["code"] == "bank-conflict"
     assert (await asked(town, row_id, "WRITE_OFF", expect=409))["code"] == "bank-conflict"
     second = await town.post("approver", refusals, {"reason": "he asked me"})

@@ -39,6 +39,7 @@ def api_key(*scopes: Scope, **more: Any) -> ApiKey:
         "key_id": "k1",
         "name": "test",
         "owner": "test",
+        "person": "test",
         "scopes": frozenset(scopes or {Scope.ECLIPSE}),
         "secret_hash": b"",
         "rate": None,

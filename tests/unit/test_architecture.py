@@ -38,6 +38,7 @@ PURE = (
     "events",
     "money",
     "outcomes",
+    "owners",
     "records",
     "rejections",
     "reservations",

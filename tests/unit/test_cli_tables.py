@@ -28,6 +28,7 @@ def test_a_key_may_be_called_anything(text: str) -> None:
         key_id="k1",
         name=f"name {text}",
         owner=f"owner {text}",
+        person=f"owner {text}",
         secret_hash=b"",
         scopes=frozenset({Scope.READER}),
         created=datetime(2026, 1, 1, tzinfo=UTC),
