@@ -118,6 +118,8 @@ def _played(bank: Bank, play: _Play) -> Callable[[Request], Awaitable[Response]]
     async def played(request: Request) -> Response:
         status = 200
         try:
+            # The books take one change at a time: a body that comes slowly must not hold them.
+            await request.body()
             with bank.books.changing():
                 found = await play(bank, request)
         except (msgspec.DecodeError, NotDone) as error:

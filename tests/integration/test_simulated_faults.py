@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -130,3 +131,23 @@ async def test_the_bank_s_day_has_an_offset(play: Play) -> None:
         await play.assume(utc_offset_h=offset)
         days.append((await play.state())["today"])
     assert days[0] < days[1]
+
+
+async def test_a_body_that_comes_slowly_holds_nothing(play: Play) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'{"advanceS": '
+        begun.set()
+        await go_on.wait()
+        yield b"1}"
+
+    slow = asyncio.create_task(play.http.post("/simulator/clock", content=slowly()))
+    try:
+        await begun.wait()
+        assert (await play.http.get("/simulator/state")).status_code == 200
+        await play.credit(1_00, "meanwhile")
+    finally:
+        go_on.set()
+        answer = await slow
+    assert answer.status_code == 200
