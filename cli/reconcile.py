@@ -11,9 +11,10 @@ from typing import Any, Final
 import click
 
 from cli.bulk import MEDIA, opened
-from cli.reconcile_calls import Json, Reconciliations, reconciliation_calls
+from cli.reconcile_calls import ENDED, Json, Reconciliations, reconciliation_calls
+from topology.texts import clean, cleaned
 
-_AGREE, _DIFFER, _NONE = 0, 3, 1
+_AGREE, _DIFFER, _OPEN, _NONE = 0, 3, 4, 1
 #: The bank's days, in South Africa, which has no summer time.
 _BANK_ZONE: Final = timezone(timedelta(hours=2))
 _DAY: Final = timedelta(days=1)
@@ -27,13 +28,14 @@ def command() -> None:
     """Compare the books with the bank, or with an extract of Eclipse's. Needs SOV_URL and
     SOV_KEY_BANK (or SOV_KEY_OPERATOR), or what ./sov up made.
 
-    Exit codes: 0 both sides agree, 3 they do not, 1 it was not accepted, or failed.
+    Exit codes: 0 both sides agree, 3 they do not, 4 it has not ended yet, 1 it was not accepted, or
+    failed.
     """
 
 
 def _period(function: Command) -> Command:
     for option in (
-        click.option("--no-wait", is_flag=True, help="Do not wait for its end."),
+        click.option("--no-wait", is_flag=True, help="Do not wait for its end (exit code 4)."),
         click.option("--json", "as_json", is_flag=True, help="The report as JSON."),
         click.option("--id", "reconciliation_id", help="Its id, if you choose it."),
         click.option("--to", "period_to", help="Until before this moment (RFC 3339)."),
@@ -89,11 +91,11 @@ def latest(limit: int) -> None:
 @_ID
 @click.option("--json", "as_json", is_flag=True, help="The whole document.")
 def status(reconciliation_id: str, as_json: bool) -> None:
-    """How far it has come, and whether both sides agree."""
+    """How far it has come, and whether both sides agree (exit code 4 while it has not ended)."""
     with reconciliation_calls() as calls:
         document = calls.get(reconciliation_id)
     click.echo(json.dumps(document, indent=2) if as_json else _told(document))
-    sys.exit(_code(document))
+    sys.exit(exit_code(document))
 
 
 @command.command("report")
@@ -143,16 +145,17 @@ def _follow(calls: Reconciliations, document: Json, *, no_wait: bool, as_json: b
     reconciliation_id: Any = document["reconciliationId"]
     if no_wait:
         click.echo(reconciliation_id)
-        return
+        sys.exit(exit_code(document))
     click.echo(reconciliation_id, err=True)
     document = calls.ended(reconciliation_id)
     if document["status"] == "FAILED":
-        raise click.ClickException(f"{reconciliation_id} FAILED: {document['reason']}")
+        raise click.ClickException(clean(f"{reconciliation_id} FAILED: {document['reason']}"))
     click.echo(calls.report(reconciliation_id, as_json=as_json).rstrip())
-    sys.exit(_code(document))
+    sys.exit(exit_code(document))
 
 
 def _told(document: Json) -> str:
+    document = cleaned(document)
     verdict = {None: "", True: "  agrees", False: f"  {document['differences']} differences"}
     period = f"{document['periodFrom']} {document['periodTo']}"
     reason = f"  {document['reason']}" if document["reason"] else ""
@@ -162,7 +165,10 @@ def _told(document: Json) -> str:
     )
 
 
-def _code(document: Json) -> int:
+def exit_code(document: Json) -> int:
+    """What a script may go by: that both sides agree is said of nothing but what was compared."""
+    if document["status"] not in ENDED:
+        return _OPEN
     if document["status"] == "FAILED":
         return _NONE
-    return _DIFFER if document["agrees"] is False else _AGREE
+    return _AGREE if document["agrees"] else _DIFFER

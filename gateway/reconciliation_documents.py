@@ -20,7 +20,9 @@ class ReconciliationSchema(Schema):
     account_id: str | None = Field(description="null: all bank accounts that are followed")
     made_by: Literal["eclipse", "anybody"] | None
     status: Literal["RECEIVING", "QUEUED", "RUNNING", "DONE", "FAILED"]
-    reason: str | None = Field(description="what it waits for, or why it failed")
+    reason: str | None = Field(
+        description="what it waits for, what the last try came to, or why it failed"
+    )
     agrees: bool | None = Field(description="null until it is DONE")
     differences: int | None
     received_bytes: int

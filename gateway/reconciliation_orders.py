@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import uuid_utils.compat
 
+from bank.reconciliation import schedule
 from bank.reconciliation.requests import Kind, MadeBy, Order
 from gateway.batch_orders import encoding_of, format_of
 from gateway.bodies import Body, validated
@@ -18,6 +19,7 @@ from gateway.problems import Refusal, invalid
 from gateway.reading import is_json, read_document
 from gateway.times import InvalidTime, parse_time
 from producers.bulk.ids import BATCH_ID
+from topology.texts import is_clean
 
 _LONGEST_ACCOUNT: Final = 40
 #: Earlier than any books, and years away from what no database can keep.
@@ -29,7 +31,8 @@ QUERY: Final = (
     Parameter(
         "reconciliationId",
         {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"},
-        "Its id, if you choose it: sent again, the same request is the same reconciliation.",
+        "Its id, if you choose it: sent again, the same request is the same reconciliation."
+        " `bank-<day>` is that of all accounts on that day alone.",
         example="eclipse-2026-03-24",
     ),
     Parameter("kind", {"type": "string", "enum": list(_KINDS)}, "Against whom."),
@@ -92,9 +95,14 @@ async def asked_of(call: Call, now: datetime) -> Asked:
     else:
         order, given = _by_query(call), call.query.text("reconciliationId", 1, 100)
     _require_past(order, now)
+    _require_shown(order)
     reconciliation_id = given or str(uuid_utils.compat.uuid7())
     if not BATCH_ID.fullmatch(reconciliation_id):
         raise invalid_parameter("reconciliationId", "may have letters, digits, dots, - and _")
+    if schedule.is_anothers(reconciliation_id, order):
+        raise invalid_parameter(
+            "reconciliationId", "is that of a day, for all accounts: choose another for this"
+        )
     return Asked(reconciliation_id, order)
 
 
@@ -145,3 +153,9 @@ def _require_past(order: Order, now: datetime) -> None:
         refusal = invalid_parameter("periodTo", "must have passed: the period is not over yet")
     if refusal is not None:
         raise refusal
+
+
+def _require_shown(order: Order) -> None:
+    """Whoever reads what came of it reads the account too."""
+    if order.account_id is not None and not is_clean(order.account_id):
+        raise invalid_parameter("accountId", "holds what cannot be shown")

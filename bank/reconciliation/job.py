@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from bank.failures import DATABASE_ERRORS
-from bank.reconciliation import eclipse, requests, tie_out
+from bank.reconciliation import eclipse, requests, schedule, tie_out
 from bank.reconciliation.eclipse import NotComplete
 from bank.reconciliation.found import Found
 from bank.reconciliation.requests import Claimed, Kind, Request, Superseded
@@ -21,15 +21,17 @@ from ledger.database import UNREACHABLE, connect_comparer
 from producers.bulk.unpacking import Unreadable
 from topology.documents import Document, timestamp
 from topology.process import end
+from topology.texts import clean
 
 #: Tries that nobody brought to an end: the process was killed by it, or it met a defect.
 _MOST_TRIES: Final = 5
 #: A period that is not complete this long after it was asked for has something wrong with it.
 _COMPLETE_WITHIN: Final = timedelta(hours=24)
-_LOOK_AGAIN: Final = timedelta(seconds=1)
 _TRY_AGAIN: Final = timedelta(seconds=5)
 _RENEW_EVERY_S: Final = 3.0
 _GIVE_BACK_S: Final = 1.0
+#: Of an error, in a reason.
+_SHOWN: Final = 200
 
 #: What says nothing about the comparison itself; a statement that takes too long is not among it.
 _AWAY: Final = (
@@ -70,7 +72,8 @@ class Job:
     async def _try(self, claimed: Claimed) -> None:
         request = claimed.request
         if claimed.tries > _MOST_TRIES:
-            reason = f"given up: it was begun {_MOST_TRIES} times and never ended"
+            why = f": {request.reason}" if request.reason else ", and left no word"
+            reason = f"given up: it was begun {_MOST_TRIES} times and never ended{why}"
             await requests.fail(self._pool, request, reason)
             return
         try:
@@ -86,7 +89,8 @@ class Job:
         except DATABASE_ERRORS as error:
             _log.warning("reconciliation.interrupted", error=repr(error))
             passing = isinstance(error, _AWAY)
-            await self._postpone(request, "the database was lost", failed=not passing)
+            what = "the database was lost" if passing else "the database would not do it"
+            await self._postpone(request, f"{what}: {_told(error)}", failed=not passing)
         except asyncio.CancelledError:
             with suppress(*DATABASE_ERRORS):
                 async with asyncio.timeout(_GIVE_BACK_S):
@@ -94,17 +98,20 @@ class Job:
                         self._pool, request, timedelta(0), "the process was stopped", failed=False
                     )
             raise
-        except Exception:
+        except Exception as error:
             _log.exception("reconciliation.defect")
-            await self._postpone(request, "a defect of ours, see the log", failed=True)
+            reason = f"a defect of ours, see the log: {_told(error)}"
+            await self._postpone(request, reason, failed=True)
 
     async def _wait(self, request: Request, problem: NotComplete) -> None:
-        if datetime.now(UTC) - request.created > _COMPLETE_WITHIN:
+        waited = datetime.now(UTC) - request.created
+        if waited > _COMPLETE_WITHIN:
             reason = f"the period is still not complete: {problem}"
             await requests.fail(self._pool, request, reason)
         else:
             reason = f"waits for the period to be complete: {problem}"
-            await requests.postpone(self._pool, request, _LOOK_AGAIN, reason, failed=False)
+            pause = schedule.pause_after(waited)
+            await requests.postpone(self._pool, request, pause, reason, failed=False)
             moment = request.order.period_to
             await tie_out.ask_for_statements(self._pool, problem.accounts, moment)
 
@@ -132,6 +139,7 @@ class Job:
                 _log.warning("reconciliation.renew_failed", error=repr(error))
 
     async def _compare(self, request: Request) -> None:
+        await requests.drop_former(self._pool, request)
         found = Found(self._pool, request)
         connection = await connect_comparer(self._dsn)
         try:
@@ -160,3 +168,9 @@ class Job:
         }
         text = _json.encode(document).decode()
         await requests.finish(self._pool, request, found.count, agrees=agrees, document=text)
+
+
+def _told(error: Exception) -> str:
+    """Its kind; and its words where they are PostgreSQL's own, which name no machine."""
+    words = f": {error}" if isinstance(error, asyncpg.PostgresError) else ""
+    return clean(f"{type(error).__name__}{words}")[:_SHOWN]

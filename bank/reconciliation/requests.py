@@ -26,6 +26,8 @@ UPLOAD_WITHIN: Final = timedelta(hours=1)
 RESEND_AFTER: Final = timedelta(seconds=10)
 
 _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
+#: Differences; each of the statements has a minute for it.
+_DROPPED_AT_A_TIME: Final = 100_000
 
 
 class Superseded(Exception):
@@ -126,6 +128,11 @@ async def get(connection: Queries, reconciliation_id: str) -> Request | None:
     return None if row is None else _request(row)
 
 
+async def named(connection: Queries, ids: Sequence[str]) -> list[Request]:
+    """Those of these that there are."""
+    return [_request(row) for row in await connection.fetch(SQL.named, list(ids))]
+
+
 async def page(
     connection: Queries, after: tuple[datetime, str] | None, limit: int
 ) -> list[Request]:
@@ -154,8 +161,9 @@ async def differences(
 
 
 async def claim(connection: Queries, reconciliation_id: str) -> Claimed | None:
-    """The request, to be worked on under a lease; None where there is nothing to do, or somebody is
-    at it."""
+    """The request, to be worked on under a lease; None where there is nothing to do, not now, or
+    somebody is at it. Its ``reason`` is what the last try came to, where that was no orderly end;
+    what that one had found is there until ``drop_former``."""
     row = await connection.fetchrow(SQL.claim, reconciliation_id, LEASE)
     return None if row is None else Claimed(_request(row), row["tries"])
 
@@ -174,6 +182,12 @@ async def postpone(
     await connection.fetch(
         SQL.postpone, request.reconciliation_id, request.attempt, pause, reason, forgiven
     )
+
+
+async def drop_former(connection: Queries, request: Request) -> None:
+    """Drop what earlier attempts had found: tries that go wrong again and again would fill the
+    disk."""
+    await _drop_before(connection, request, request.attempt)
 
 
 async def add_differences(
@@ -196,13 +210,12 @@ async def finish(
             SQL.finish, request.reconciliation_id, request.attempt, found, agrees, document
         )
     )
-    await connection.fetch(SQL.drop_differences, request.reconciliation_id, request.attempt)
 
 
 async def fail(connection: Queries, request: Request, reason: str) -> None:
     """The last word on what cannot be compared."""
     _require(await connection.fetch(SQL.fail, request.reconciliation_id, request.attempt, reason))
-    await connection.fetch(SQL.drop_differences, request.reconciliation_id, 0)
+    await _drop_before(connection, request, request.attempt + 1)
 
 
 async def unsent(connection: Queries, limit: int) -> list[str]:
@@ -220,6 +233,15 @@ async def tidy(connection: Queries) -> None:
     """End uploads that nobody goes on with, and drop the bytes of what has ended."""
     await connection.fetch(SQL.stale_uploads, UPLOAD_WITHIN)
     await connection.fetch(SQL.drop_uploads)
+
+
+async def _drop_before(connection: Queries, request: Request, attempt: int) -> None:
+    """A stretch at a time: there may be millions."""
+    more = True
+    while more:
+        more = await connection.fetchval(
+            SQL.drop_differences, request.reconciliation_id, attempt, _DROPPED_AT_A_TIME
+        )
 
 
 def _require(held: Sequence[object]) -> None:

@@ -127,12 +127,11 @@ class Reconciler:
         if self._daily_at is None:
             return
         now = (await reads.times(pool)).now
-        wanted = schedule.due(now, self._daily_at)
-        if wanted is None or await requests.get(pool, wanted.reconciliation_id) is not None:
-            return
-        if await pool.fetchval(TIE_OUTS.followed, bank_day(wanted.order.period_from)):
-            await requests.create(pool, wanted.reconciliation_id, SCHEDULE, wanted.order)
-            await requests.resend(pool, wanted.reconciliation_id)
+        known = await requests.named(pool, schedule.names(now, self._daily_at))
+        for wanted in schedule.missing(now, self._daily_at, known):
+            if await pool.fetchval(TIE_OUTS.followed, bank_day(wanted.order.period_from)):
+                await requests.create(pool, wanted.reconciliation_id, SCHEDULE, wanted.order)
+                await requests.resend(pool, wanted.reconciliation_id)
 
     async def _keep(self, pool: asyncpg.Pool[Any]) -> None:
         """What nobody waits for by the second."""

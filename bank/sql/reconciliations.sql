@@ -23,6 +23,14 @@ SELECT reconciliation_id, actor, kind, period_from, period_to, account_id, made_
        differences
   FROM reconciliations WHERE reconciliation_id = $1::text
 
+-- name: named
+-- Those of these names.
+-- $1 text[] ids
+SELECT reconciliation_id, actor, kind, period_from, period_to, account_id, made_by, format, encoding,
+       status, received_bytes, digest, created, started, finished, attempt, reason, agrees,
+       differences
+  FROM reconciliations WHERE reconciliation_id = ANY ($1::text[])
+
 -- name: page
 -- The latest first.
 -- $1 timestamptz and $2 text: after this one, $3 integer limit
@@ -113,15 +121,17 @@ RETURNING reconciliation_id
 UPDATE reconciliations SET sent = NULL WHERE reconciliation_id = $1::text AND finished IS NULL
 
 -- name: claim
--- It is to be compared now, by whoever asks: unless that is done, or somebody is at it. tries counts
--- those that nobody brought to an orderly end.
+-- It is to be compared now, by whoever asks: unless that is done, postponed, or somebody is at it. tries
+-- counts those that nobody brought to an orderly end; what the last of them came to stays known.
 -- $1 text id, $2 interval lease
 UPDATE reconciliations
-   SET attempt = attempt + 1, tries = tries + 1, status = 'RUNNING', reason = NULL,
+   SET attempt = attempt + 1, tries = tries + 1, status = 'RUNNING',
+       reason = CASE WHEN tries > 0 THEN reason END,
        leased_until = clock_timestamp() + $2::interval,
        started = coalesce(started, clock_timestamp())
  WHERE reconciliation_id = $1::text AND finished IS NULL AND status IN ('QUEUED', 'RUNNING')
    AND coalesce(leased_until < clock_timestamp(), true)
+   AND coalesce(not_before <= clock_timestamp(), true)
 RETURNING reconciliation_id, actor, kind, period_from, period_to, account_id, made_by, format,
           encoding, status, received_bytes, digest, created, started, finished, attempt, reason,
           agrees, differences, tries
@@ -195,7 +205,14 @@ DELETE FROM reconciliation_uploads u USING reconciliations r
  WHERE r.reconciliation_id = u.reconciliation_id AND r.finished IS NOT NULL
 
 -- name: drop_differences
--- What attempts found that did not come to their end.
--- $1 text id, $2 integer attempt that did
-DELETE FROM reconciliation_differences
- WHERE reconciliation_id = $1::text AND attempt <> $2::integer
+-- What earlier attempts have found, so many at a time; answers how many they were. Never what a later
+-- one has: whoever asks may have been frozen.
+-- $1 text id, $2 integer attempts before this one, $3 integer limit
+WITH dropped AS (
+    DELETE FROM reconciliation_differences
+     WHERE ctid = ANY (ARRAY(SELECT ctid FROM reconciliation_differences
+                              WHERE reconciliation_id = $1::text AND attempt < $2::integer
+                              LIMIT $3::integer))
+ RETURNING 1
+)
+SELECT count(*) FROM dropped

@@ -14,6 +14,7 @@ PACKAGE: Final = "bank.sql"
 class Reconciliations(Statements):
     create: str
     get: str
+    named: str
     page: str
     report: str
     begin_upload: str

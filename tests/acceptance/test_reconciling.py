@@ -95,3 +95,7 @@ async def test_the_bank(system: System, desk: dict[str, str]) -> None:
     for word in ("both sides agree", "bank balance at its last posted row", "Owed by all banks"):
         assert word in said
     assert (await sov(desk, "reconcile", "bank", "--day", "2999-01-01", expect=1)) == ""
+    # Nothing agrees before it was compared, and the statement of now has to be fetched first.
+    stop = await moment(system)
+    period = ("--from", start, "--to", stop, "--no-wait", "--id", "later")
+    assert (await sov(desk, "reconcile", "bank", *period, expect=4)).strip() == "later"

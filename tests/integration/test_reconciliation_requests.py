@@ -17,6 +17,10 @@ from tests.integration.extracts import ALL, LONG_AGO, three_payments
 from tests.integration.processes import Broker
 from tests.polling import eventually
 
+HEADER = b"externalUniqueId,fromWalletId,toWalletId,amount,status\n"
+#: A few hundred bytes as they are sent.
+TOO_MANY = gzip.compress(HEADER + b"x\n" * 100_001, mtime=0)
+
 
 @pytest.fixture
 async def compared(database: Database, broker: Broker) -> AsyncIterator[Comparisons]:
@@ -33,6 +37,10 @@ async def compared(database: Database, broker: Broker) -> AsyncIterator[Comparis
         (b"\xff\xfef\x00", {}, "UTF-16"),
         (b"not gzip", {"encoding": "gzip"}, "not gzip"),
         (gzip.compress(b"amount" * 100, mtime=0)[:-9], {"encoding": "gzip"}, "cut short"),
+        pytest.param(
+            *(TOO_MANY, {"encoding": "gzip"}, "is none: more than 100000 of its lines"),
+            id="too many",
+        ),
     ],
 )
 async def test_an_extract_that_cannot_be_used(
@@ -119,6 +127,7 @@ async def test_what_is_refused(compared: Comparisons) -> None:
         ({"periodTo": now.isoformat()}, "periodFrom"),
         ({**earlier, "periodFrom": "0001-01-01T00:00:00+14:00"}, "periodFrom"),
         ({**earlier, "reconciliationId": "a b"}, "reconciliationId"),
+        ({**earlier, "reconciliationId": "bank-2026-03-24"}, "reconciliationId"),
         ({**earlier, "accountId": "1"}, "accountId"),
         ({**earlier, "kind": "OTHER"}, "kind"),
     ]

@@ -81,28 +81,28 @@ async def test_a_statement_asked_for_before_the_end_proves_nothing(town: Branch)
     assert amounts(account) == ["155.50", "0.00", "-7.00", "0.00", "0.00", "148.50"]
 
 
-async def test_the_day_before_is_compared_once_a_day(town: Branch) -> None:
+async def test_each_day_of_the_last_week_is_compared_once(town: Branch) -> None:
     await three_rows(town)
     database, url = town.database, town.broker.url
+    today = datetime.now(SAST).date()
+    names = [f"bank-{today - timedelta(days=back)}" for back in range(1, 8)]
+    compared = comparisons_of(town)
+
+    async def all_there() -> bool:
+        listed = await town.running.get("/v1/reconciliations")
+        return {each["reconciliationId"] for each in listed["items"]} == set(names)
+
     async with town.bank():
         await town.booked(3)
         async with (
             reconciling(database, url, reconcile_daily_at="00:00"),
             reconciling(database, url, reconcile_daily_at="00:00"),
         ):
-            yesterday = datetime.now(SAST).date() - timedelta(days=1)
-            compared = comparisons_of(town)
-
-            async def is_there() -> bool:
-                listed = await town.running.get("/v1/reconciliations")
-                return bool(listed["items"])
-
-            await eventually(is_there)
-            ended = await compared.ended(f"bank-{yesterday}")
-    assert (ended["agrees"], ended["kind"]) == (True, "BANK")
-    assert ended["periodTo"] == f"{yesterday}T22:00:00.000000Z"
-    listed = await town.running.get("/v1/reconciliations")
-    assert len(listed["items"]) == 1
+            await eventually(all_there)
+            ended = [await compared.ended(name) for name in names]
+    assert {(each["agrees"], each["kind"]) for each in ended} == {(True, "BANK")}
+    assert ended[0]["periodTo"] == f"{today - timedelta(days=1)}T22:00:00.000000Z"
+    assert await all_there()
 
 
 async def test_an_account_that_nobody_follows_is_no_agreement(town: Branch) -> None:

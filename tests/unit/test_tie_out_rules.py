@@ -1,14 +1,13 @@
-"""What a row of the bank and a movement of its control wallet come to, and what is due when."""
+"""What a row of the bank and a movement of its control wallet come to."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from bank.reconciliation import schedule
 from bank.reconciliation.bank_rows import (
     Finding,
     Pair,
@@ -107,23 +106,6 @@ def test_a_row_and_what_moved_for_it(
 def test_a_period_in_the_banks_days(start: str, stop: str, first: str, after: str) -> None:
     order = Order(Kind.BANK, datetime.fromisoformat(start), datetime.fromisoformat(stop))
     assert days_of(order) == (date.fromisoformat(first), date.fromisoformat(after))
-
-
-@pytest.mark.parametrize(
-    ("now", "wanted"),
-    [
-        ("2026-03-25T05:59:59+02:00", None),
-        ("2026-03-25T06:00:00+02:00", "bank-2026-03-24"),
-        ("2026-03-25T21:59:59Z", "bank-2026-03-24"),
-        ("2026-03-25T22:00:00Z", None),
-    ],
-)
-def test_what_is_due(now: str, wanted: str | None) -> None:
-    found = schedule.due(datetime.fromisoformat(now), time(6))
-    assert (found and found.reconciliation_id) == wanted
-    if found is not None:
-        assert found.order.period_from.isoformat() == "2026-03-24T00:00:00+02:00"
-        assert found.order.period_to.isoformat() == "2026-03-25T00:00:00+02:00"
 
 
 def test_every_difference_says_what_to_do() -> None:
