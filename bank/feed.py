@@ -18,7 +18,6 @@ from bank import metrics
 from bank.accounts import followed
 from bank.investec.client import Investec
 from bank.investec.errors import BankError
-from bank.investec.fields import clean
 from bank.investec.records import bank_day
 from bank.lines import settled
 from bank.services import ACTOR, Services
@@ -26,6 +25,7 @@ from bank.sql import DEPOSITS as SQL
 from bank.stored import BankAccount
 from bank.storing import Overtaken, store
 from ledger.database import UNREACHABLE
+from topology.texts import clean
 
 _AFTER_FAILURE_S: Final = 60.0
 _LET_GO: Final = "the account is not followed any more (SOV_BANK_ACCOUNTS)"

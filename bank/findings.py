@@ -8,8 +8,8 @@ from uuid import UUID
 
 import uuid_utils.compat
 
-from bank.investec.fields import clean
 from bank.sql import DEPOSITS as SQL
+from topology.texts import clean
 
 _LONGEST_SHOWN: Final = 500
 #: Of one statement; a bad day has hundreds.
