@@ -108,7 +108,7 @@ class Acting:
         if export_id is None:
             raise TypeError("an action about a file that names none")
         async with self._services.pool.acquire() as connection, connection.transaction():
-            row = await connection.fetchrow(SQL.lock_row, row_id)
+            (row,) = await connection.fetch(SQL.lock_row, row_id)
             problem, payouts = "", list[Payout]()
             try:
                 payouts = await paid_as_one.require(connection, export_id, row)

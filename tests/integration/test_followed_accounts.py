@@ -152,7 +152,7 @@ async def _brought_over(town: Branch) -> None:
 async def waiting(town: Branch, end: datetime) -> Comparisons:
     """A tie-out that waits for its statement."""
     compared = comparisons_of(town)
-    period = {"periodFrom": LONG_AGO, "periodTo": end.isoformat()}
+    period: dict[str, Any] = {"periodFrom": LONG_AGO, "periodTo": end.isoformat()}
     await compared.ask(kind="BANK", reconciliationId="waits", **period)
 
     async def is_waiting() -> bool:

@@ -59,7 +59,10 @@ async def tied_out(here: Town) -> dict[str, Any]:
     """The report of a tie-out of all that is there by now."""
     compared = Comparisons(here.running, here.database, here.broker)
     async with reconciling(here.database, here.broker.url):
-        period = {"periodFrom": LONG_AGO, "periodTo": (await compared.now()).isoformat()}
+        period: dict[str, Any] = {
+            "periodFrom": LONG_AGO,
+            "periodTo": (await compared.now()).isoformat(),
+        }
         asked = await compared.ask(kind="BANK", **period)
         await compared.ended(asked["reconciliationId"])
         return await compared.report(asked["reconciliationId"])
