@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -46,9 +45,9 @@ def _first_day(moment: datetime) -> date:
     return day if begins >= moment else date.fromordinal(day.toordinal() + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A row and what moved for it, amounts as the bank sees them; or one of them alone."""
+class Pair(NamedTuple):
+    """A row and what moved for it, amounts as the bank sees them; or one of them alone. As the
+    database tells it, column for column; a tuple, because there may be a million of them."""
 
     row_id: UUID | None
     posting_date: date | None
@@ -56,7 +55,6 @@ class Pair:
     description: str
     held: bool
     vanished: datetime | None
-    retracted: datetime | None
     decided: datetime | None
     wallet_id: UUID | None
     problem: str | None
@@ -86,31 +84,6 @@ class Pair:
         return self.row_id is None
 
 
-def pair_of(row: Mapping[str, Any]) -> Pair:
-    return Pair(
-        row_id=row["row_id"],
-        posting_date=row["posting_date"],
-        posted_order=row["posted_order"],
-        description=row["description"] or row["movement_description"] or "",
-        held=bool(row["held"]),
-        vanished=row["vanished"],
-        retracted=row["retracted"],
-        decided=row["decided"],
-        wallet_id=row["wallet_id"],
-        problem=row["problem"],
-        overdue=bool(row["overdue"]),
-        row_minor=row["minor"] or 0,
-        transfer_id=row["transfer_id"],
-        key=row["booking_key"] or row["transfer_key"],
-        created=row["created"],
-        other_wallet_id=row["other_wallet_id"],
-        booking_minor=row["booking_minor"],
-        moved_minor=row["moved_minor"] or 0,
-        posted_minor=row["posted_minor"],
-        booked_minor=row["booked_minor"],
-    )
-
-
 def findings(pair: Pair) -> list[Finding]:
     """What is wrong with it by now, if it mattered by the moment. What is on its way is not."""
     if pair.is_ours_alone:
@@ -121,7 +94,9 @@ def findings(pair: Pair) -> list[Finding]:
     if not pair.posted_minor and not pair.booked_minor:
         return []
     if pair.booking_minor is None:
-        stuck = pair.held or pair.problem is not None or pair.overdue
+        # Nothing but what took back a booking that never was has moved under its key.
+        is_odd = pair.transfer_id is None and pair.moved_minor != 0
+        stuck = pair.held or pair.problem is not None or pair.overdue or is_odd
         return [Finding.MISSING_HERE] if stuck else []
     found = []
     if pair.other_wallet_id != pair.wallet_id:
@@ -134,8 +109,13 @@ def findings(pair: Pair) -> list[Finding]:
 def why_in_transit(pair: Pair) -> str:
     """For a person: what the row waits for, or what came of it since."""
     if pair.vanished is not None:
-        return "the bank does not show it any more; its booking has still to be taken back"
+        word = "has still to be" if pair.moved_minor else "was"
+        return f"the bank does not show it any more; its booking {word} taken back"
     if pair.created is not None and pair.posted_minor:
+        if pair.booked_minor:
+            return "booked with another amount by then"
+        if not pair.moved_minor:
+            return "its booking was taken back"
         return f"booked later, at {pair.created.isoformat(timespec='seconds')}"
     if pair.posted_minor == 0:
         return "booked before the day on which the bank posts it"

@@ -24,7 +24,6 @@ from bank.reconciliation.bank_rows import (
     Pair,
     days_of,
     findings,
-    pair_of,
     place_of,
     to_do,
     why_in_transit,
@@ -133,7 +132,6 @@ class _Account:
         known = (self._account, self._moment, self._days.stop, rows["rows"], last)
         for each in await doubts(self._connection, *known):
             await self._found.add(each.finding, each.document)
-        await self._found.flush()
         (books,) = await self._connection.fetch(SQL.control, control, self._moment)
         terms = [
             (balance_term(self._account, rows["rows"], last), rows["rows"], shown),
@@ -179,8 +177,7 @@ class _Account:
         )
         while rows := await cursor.fetch(_AT_A_TIME):
             for row in rows:
-                await self._take(pair_of(row))
-        await self._found.flush()
+                await self._take(Pair(**row))
 
     async def _take(self, pair: Pair) -> None:
         minor = pair.in_transit_minor

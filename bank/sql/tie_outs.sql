@@ -57,24 +57,24 @@ SELECT count(*) AS rows,
 -- name: last_row
 -- The last row that says a balance, and what rows behind it add up to that say none.
 -- $1 text account id, $2 date first day that is not counted
-WITH counted AS (
-    SELECT row_id, posting_date, posted_order, running_minor,
-           CASE WHEN credit THEN amount_minor ELSE -amount_minor END AS minor
+WITH last AS (
+    SELECT row_id, posting_date, posted_order, running_minor
       FROM bank_rows
      WHERE account_id = $1::text AND vanished IS NULL AND posting_date < $2::date
-), last AS (
-    SELECT * FROM counted
-     WHERE running_minor IS NOT NULL
+       AND running_minor IS NOT NULL
      ORDER BY posting_date DESC, posted_order DESC, row_id DESC
      LIMIT 1
 )
 SELECT l.row_id, l.posting_date, l.posted_order, l.running_minor, b.behind_rows, b.behind_minor
   FROM last l
  CROSS JOIN LATERAL (
-       SELECT count(*) AS behind_rows, coalesce(sum(c.minor), 0)::bigint AS behind_minor
-         FROM counted c
-        WHERE c.running_minor IS NULL
-          AND (c.posting_date, coalesce(c.posted_order, 9223372036854775807), c.row_id)
+       SELECT count(*) AS behind_rows,
+              coalesce(sum(CASE WHEN r.credit THEN r.amount_minor ELSE -r.amount_minor END), 0)::bigint
+                  AS behind_minor
+         FROM bank_rows r
+        WHERE r.account_id = $1::text AND r.vanished IS NULL AND r.running_minor IS NULL
+          AND r.posting_date BETWEEN l.posting_date AND $2::date - 1
+          AND (r.posting_date, coalesce(r.posted_order, 9223372036854775807), r.row_id)
             > (l.posting_date, coalesce(l.posted_order, 9223372036854775807), l.row_id)) b
 
 -- name: doubts
@@ -101,72 +101,94 @@ SELECT row_id, posting_date, posted_order, credit, amount_minor, description, tr
  LIMIT $4::integer
 
 -- name: pairs
--- Rows and movements of the control wallet that do not say the same by the moment. A booking is known
--- by its key, which was kept with the row before anything was sent; those of payouts that share a row
--- are its booking together, once all are there; what took a booking back belongs to its row too.
--- Amounts as the bank sees them: what comes in is positive.
+-- Rows and movements of the control wallet that do not say the same by the moment, the oldest first.
+-- A booking is known by its key, which was kept with the row before anything was sent; each key is
+-- there once on either side. Those of payouts that share a row are its booking together, once all are
+-- there; what took a booking back belongs to its row too. All of all time is looked at: a row may come,
+-- change or vanish long after its day, and nothing says when it did. Amounts as the bank sees them:
+-- what comes in is positive.
 -- $1 text account id, $2 uuid control wallet, $3 timestamptz moment, $4 date first day that is not
 -- counted
 WITH shown AS (
-    SELECT row_id, posting_date, posted_order, description, held, vanished, retracted, wallet_id,
-           purpose, transfer_key, problem, decided,
-           stored < clock_timestamp() - interval '10 minutes' AS overdue,
+    SELECT row_id, posting_date, posted_order, description, held, vanished, decided, wallet_id,
+           transfer_key, problem, stored < now() - interval '10 minutes' AS overdue,
            CASE WHEN credit THEN amount_minor ELSE -amount_minor END AS minor,
            CASE WHEN vanished IS NOT NULL OR posting_date >= $4::date THEN 0
                 WHEN credit THEN amount_minor ELSE -amount_minor END AS posted_minor
       FROM bank_rows
      WHERE account_id = $1::text
-), moved AS (
-    SELECT e.transfer_id, -e.amount_minor AS minor, e.created, t.description,
-           p.payout_id IS NOT NULL AS is_part,
-           t.reversal_of IS NULL
-           AND (p.payout_id IS NOT NULL
-                OR t.external_unique_id = coalesce(b.transfer_key, t.external_unique_id)) AS is_booking,
+), parts AS (
+    SELECT t.transfer_id, t.created, t.description, r.transfer_key AS booking_key,
+           CASE WHEN t.from_wallet_id = $2::uuid THEN t.amount_minor ELSE -t.amount_minor END AS minor,
+           nullif(CASE WHEN t.from_wallet_id = $2::uuid THEN t.to_wallet_id ELSE t.from_wallet_id END,
+                  p.wallet_id) AS strange_wallet_id
+      FROM payouts p
+      JOIN bank_rows r ON r.row_id = p.debit_row AND r.transfer_key IS NOT NULL
+      JOIN transfers t ON t.external_unique_id = 'payout:' || p.payout_id::text
+     WHERE p.shares_row AND t.reversal_of IS NULL
+       AND $2::uuid IN (t.from_wallet_id, t.to_wallet_id)
+), taken_back AS (
+    SELECT t.transfer_id, t.created, t.description,
+           coalesce(p.booking_key, o.external_unique_id) AS booking_key,
+           CASE WHEN t.from_wallet_id = $2::uuid THEN t.amount_minor ELSE -t.amount_minor END AS minor
+      FROM transfers t
+      JOIN transfers o ON o.transfer_id = t.reversal_of
+      LEFT JOIN parts p ON p.transfer_id = o.transfer_id
+     WHERE t.reversal_of IS NOT NULL AND $2::uuid IN (t.from_wallet_id, t.to_wallet_id)
+    UNION ALL
+    SELECT t.transfer_id, t.created, t.description, r.transfer_key,
+           CASE WHEN t.from_wallet_id = $2::uuid THEN t.amount_minor ELSE -t.amount_minor END
+      FROM bank_actions a
+      JOIN bank_rows r ON r.row_id = a.row_id AND r.transfer_key IS NOT NULL
+      JOIN transfers t
+        ON t.external_unique_id > 'bank-action:' || a.action_id::text || ':'
+       AND t.external_unique_id < 'bank-action:' || a.action_id::text || ';'
+     WHERE a.kind = 'RETRACT' AND $2::uuid IN (t.from_wallet_id, t.to_wallet_id)
+), corrections AS (
+    SELECT booking_key, min(created) AS created, min(description) AS description,
+           sum(minor)::bigint AS minor,
+           coalesce(sum(minor) FILTER (WHERE created < $3::timestamptz), 0)::bigint AS booked_minor
+      FROM taken_back GROUP BY booking_key
+), booked AS (
+    SELECT t.external_unique_id AS booking_key, t.transfer_id, t.description, e.created,
+           -e.amount_minor AS minor, false AS is_shared,
+           CASE WHEN e.created < $3::timestamptz THEN -e.amount_minor ELSE 0 END AS booked_minor,
            CASE WHEN t.from_wallet_id = $2::uuid THEN t.to_wallet_id ELSE t.from_wallet_id END
-               AS other_wallet_id,
-           p.wallet_id AS payout_wallet_id,
-           coalesce(s.transfer_key, o.external_unique_id, b.transfer_key, t.external_unique_id)
-               AS booking_key
+               AS other_wallet_id
       FROM entries e
       JOIN transfers t USING (transfer_id)
-      LEFT JOIN transfers o ON o.transfer_id = t.reversal_of
-      LEFT JOIN bank_actions a
-        ON a.kind = 'RETRACT' AND starts_with(t.external_unique_id, 'bank-action:')
-       AND a.action_id::text = substr(t.external_unique_id, 13, 36)
-      LEFT JOIN bank_rows b ON b.row_id = a.row_id
-      LEFT JOIN payouts p
-        ON p.shares_row
-       AND 'payout:' || p.payout_id::text = coalesce(o.external_unique_id, t.external_unique_id)
-      LEFT JOIN bank_rows s ON s.row_id = p.debit_row
      WHERE e.wallet_id = $2::uuid
-), booked AS (
-    SELECT booking_key,
-           coalesce(sum(minor) FILTER (WHERE created < $3::timestamptz), 0)::bigint AS booked_minor,
-           sum(minor)::bigint AS minor, min(created) AS created, bool_or(is_part) AS is_shared,
-           min(transfer_id::text) FILTER (WHERE is_booking) AS transfer_id,
-           coalesce(min(other_wallet_id::text)
-                        FILTER (WHERE is_booking AND other_wallet_id <> payout_wallet_id),
-                    CASE WHEN bool_or(is_part) THEN $2::uuid::text
-                         ELSE min(other_wallet_id::text) FILTER (WHERE is_booking) END)
-               AS other_wallet_id,
-           sum(minor) FILTER (WHERE is_booking)::bigint AS booking_minor,
-           min(description) AS description
-      FROM moved GROUP BY booking_key
+       AND NOT EXISTS (SELECT FROM taken_back k WHERE k.transfer_id = e.transfer_id)
+       AND NOT EXISTS (SELECT FROM parts p WHERE p.transfer_id = e.transfer_id)
+    UNION ALL
+    SELECT booking_key, min(transfer_id::text)::uuid, min(description), min(created),
+           sum(minor)::bigint, true,
+           coalesce(sum(minor) FILTER (WHERE created < $3::timestamptz), 0)::bigint,
+           coalesce(min(strange_wallet_id::text)::uuid, $2::uuid)
+      FROM parts GROUP BY booking_key
+), paired AS (
+    SELECT s.row_id, s.posting_date, s.posted_order,
+           coalesce(s.description, b.description, c.description, '') AS description,
+           coalesce(s.held, false) AS held, s.vanished, s.decided, s.wallet_id, s.problem,
+           coalesce(s.overdue, false) AS overdue, coalesce(s.minor, 0) AS row_minor,
+           b.transfer_id, coalesce(s.transfer_key, b.booking_key, c.booking_key) AS key,
+           CASE WHEN b.is_shared AND b.minor IS DISTINCT FROM s.minor THEN NULL
+                ELSE least(b.created, c.created) END AS created,
+           b.other_wallet_id,
+           CASE WHEN b.is_shared AND b.minor IS DISTINCT FROM s.minor THEN NULL
+                ELSE b.minor END AS booking_minor,
+           coalesce(b.minor, 0) + coalesce(c.minor, 0) AS moved_minor,
+           coalesce(s.posted_minor, 0) AS posted_minor,
+           coalesce(b.booked_minor, 0) + coalesce(c.booked_minor, 0) AS booked_minor
+      FROM shown s
+      FULL JOIN booked b ON b.booking_key = s.transfer_key
+      FULL JOIN corrections c ON c.booking_key = coalesce(s.transfer_key, b.booking_key)
 )
-SELECT s.row_id, s.posting_date, s.posted_order, s.description, s.held, s.vanished, s.retracted,
-       s.wallet_id, s.purpose, s.transfer_key, s.problem, s.decided, s.overdue, s.minor,
-       coalesce(s.posted_minor, 0) AS posted_minor, b.booking_key,
-       coalesce(b.booked_minor, 0) AS booked_minor, b.minor AS moved_minor,
-       b.transfer_id::uuid, b.other_wallet_id::uuid,
-       CASE WHEN NOT b.is_shared OR b.booking_minor = s.minor THEN b.created END AS created,
-       CASE WHEN NOT b.is_shared OR b.booking_minor = s.minor THEN b.booking_minor END
-           AS booking_minor,
-       b.description AS movement_description
-  FROM shown s
-  FULL JOIN booked b ON b.booking_key = s.transfer_key
- WHERE s.row_id IS NULL OR b.booking_key IS NULL OR s.posted_minor <> b.booked_minor
-    OR b.booking_minor IS DISTINCT FROM s.minor
-    OR b.other_wallet_id::uuid IS DISTINCT FROM s.wallet_id
+SELECT * FROM paired
+ WHERE row_id IS NULL OR transfer_id IS NULL OR posted_minor <> booked_minor
+    OR booking_minor IS DISTINCT FROM row_minor OR moved_minor <> row_minor
+    OR other_wallet_id IS DISTINCT FROM wallet_id
+ ORDER BY posting_date, posted_order, row_id, created, key
 
 -- name: control
 -- What the bank owes us by the moment, by the books.

@@ -30,7 +30,6 @@ def pair(**more: Any) -> Pair:
         "description": "eft",
         "held": False,
         "vanished": None,
-        "retracted": None,
         "decided": NOON,
         "wallet_id": ALICE,
         "problem": None,
@@ -55,6 +54,7 @@ UNBOOKED = {
     "moved_minor": 0,
     "booked_minor": 0,
     "other_wallet_id": None,
+    "transfer_id": None,
 }
 
 
@@ -72,7 +72,15 @@ UNBOOKED = {
         ({**UNBOOKED, "problem": "wallet-closed"}, ["MISSING_HERE"], -100, "wallet-closed"),
         ({**UNBOOKED, "posted_minor": 0}, [], 0, ""),
         ({"other_wallet_id": BOB}, ["WALLET"], 0, ""),
-        ({"moved_minor": 90, "booked_minor": 90}, ["AMOUNT"], -10, ""),
+        ({"moved_minor": 90, "booked_minor": 90}, ["AMOUNT"], -10, "another amount"),
+        ({"moved_minor": 0}, ["AMOUNT"], 0, ""),
+        ({"moved_minor": 0, "booked_minor": 0}, ["AMOUNT"], -100, "taken back"),
+        (
+            {**UNBOOKED, "overdue": False, "moved_minor": -100, "booked_minor": -100},
+            ["MISSING_HERE"],
+            -200,
+            "not booked yet",
+        ),
         ({"vanished": NOON, "posted_minor": 0}, ["MISSING_THERE"], 100, "not show it"),
         (
             {"vanished": NOON, "posted_minor": 0, "moved_minor": 0, "booked_minor": 100},
