@@ -8,7 +8,6 @@ the database, and only what differs comes here, a cursor's stretch at a time.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -113,7 +112,6 @@ class _Comparison:
         cursor = await self._connection.cursor(SQL.pairs, codes, units)
         while rows := await cursor.fetch(_AT_A_TIME):
             await self._take(rows)
-        await self._found.flush()
 
     async def _take(self, rows: Sequence[Row]) -> None:
         elsewhere = await self._elsewhere(rows)
@@ -129,7 +127,8 @@ class _Comparison:
             self.bridge.add_pair(there, here, row["line_currency"], in_period=in_period)
             for finding in findings(there, here):
                 document = _document(there, here, names)
-                await self._found.add(finding, document | {"whatToDo": to_do(finding, there)})
+                document["whatToDo"] = to_do(finding, there)
+                await self._found.add(finding, document)
 
     async def _elsewhere(self, rows: Sequence[Row]) -> dict[str, Here]:
         """Lines whose transfer is not among the gathered ones may have one all the same."""
@@ -194,7 +193,7 @@ def _transfer(row: Row, key: str) -> Here:
 
 def _with_reversals(here: Here, reversed_minor: Mapping[UUID, int]) -> Here:
     minor = reversed_minor.get(here.transfer_id)
-    return here if minor is None else replace(here, reversed_minor=minor)
+    return here if minor is None else here._replace(reversed_minor=minor)
 
 
 def _document(there: There | None, here: Here | None, names: Mapping[UUID, str]) -> Document:

@@ -17,6 +17,7 @@ from bank.reconciliation.eclipse import NotComplete
 from bank.reconciliation.found import Found
 from bank.reconciliation.requests import Claimed, Kind, Request, Superseded
 from bank.reconciliation.staging import stage
+from ledger.behind import Behind
 from ledger.database import UNREACHABLE, connect_comparer
 from producers.bulk.unpacking import Unreadable
 from topology.documents import Document, timestamp
@@ -140,21 +141,26 @@ class Job:
 
     async def _compare(self, request: Request) -> None:
         await requests.drop_former(self._pool, request)
-        found = Found(self._pool, request)
         connection = await connect_comparer(self._dsn)
         try:
-            if request.order.kind is Kind.ECLIPSE:
-                # What is complete stays so: a file is not staged only to find that it has to wait.
-                await eclipse.require_complete(connection, request)
-                staged = await stage(connection, self._pool, request, found, self._most_bytes)
-                report = await eclipse.compare(connection, request, staged, found)
-            else:
-                report = await tie_out.compare(connection, request, found)
+            async with Behind() as behind:
+                found = Found(self._pool, request, behind)
+                report = await self._report(connection, request, found)
+                await found.flush()
         finally:
             # With all it has staged. A look that is over leaves nothing to say to the server.
             connection.terminate()
-        await found.flush()
         await self._finish(request, found, report)
+
+    async def _report(
+        self, connection: asyncpg.Connection[Any], request: Request, found: Found
+    ) -> Document:
+        if request.order.kind is Kind.BANK:
+            return await tie_out.compare(connection, request, found)
+        # What is complete stays so: a file is not staged only to find that it has to wait.
+        await eclipse.require_complete(connection, request)
+        staged = await stage(connection, self._pool, request, found, self._most_bytes)
+        return await eclipse.compare(connection, request, staged, found)
 
     async def _finish(self, request: Request, found: Found, report: Document) -> None:
         agrees = found.count == 0 and not report["unexplained"]

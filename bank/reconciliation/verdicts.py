@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from bank.reconciliation.extract import State
@@ -26,9 +25,9 @@ class Finding(StrEnum):
     UNREADABLE = "UNREADABLE"
 
 
-@dataclass(frozen=True, slots=True)
-class There:
-    """A line, with the ids of the wallets that it names where there are such wallets."""
+class There(NamedTuple):
+    """A line, with the ids of the wallets that it names where there are such wallets. A tuple, as
+    ``Here``, because there may be a million of them."""
 
     line: int
     key: str
@@ -45,8 +44,7 @@ class There:
     """False: an earlier line has its key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Here:
+class Here(NamedTuple):
     """A transfer."""
 
     transfer_id: UUID
