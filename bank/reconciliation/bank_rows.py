@@ -47,7 +47,7 @@ def _first_day(moment: datetime) -> date:
 
 class Pair(NamedTuple):
     """A row and what moved for it, amounts as the bank sees them; or one of them alone. As the
-    database tells it, column for column; a tuple, because there may be a million of them."""
+    database tells it, its columns in this order; a tuple: there may be a million of them."""
 
     row_id: UUID | None
     posting_date: date | None

@@ -177,7 +177,7 @@ class _Account:
         )
         while rows := await cursor.fetch(_AT_A_TIME):
             for row in rows:
-                await self._take(Pair(**row))
+                await self._take(Pair._make(row))
 
     async def _take(self, pair: Pair) -> None:
         minor = pair.in_transit_minor
