@@ -41,25 +41,30 @@ class Filler:
     """Runs commands that must all succeed."""
 
     def __init__(
-        self, connection: asyncpg.Connection[Any], layout: Layout, fence: Fence, into: Installation
+        self,
+        connection: asyncpg.Connection[Any],
+        layout: Layout,
+        fence: Fence,
+        into: Installation,
+        actor: str,
     ) -> None:
         self._connection, self._layout, self._fence = connection, layout, fence
-        self._into = into
+        self._into, self._actor = into, actor
 
     async def wallets(self, count: int) -> None:
         """Funded wallets, until the installation has so many."""
         into = self._into
         if not into.system:
             bank = CreateWallet("bench-system", _CURRENCY, WalletType.SYSTEM)
-            (into.system,) = [w async for w in self._created([bank])]
+            (into.system,) = [w async for w in self.created([bank])]
         first = len(into.wallets)
         fresh = [
             wallet
-            async for wallet in self._created(
+            async for wallet in self.created(
                 CreateWallet(f"bench-{number:08}", _CURRENCY) for number in range(first, count)
             )
         ]
-        await self._posted(_transfer(into.system, wallet, _FUNDS) for wallet in fresh)
+        await self.posted(_transfer(into.system, wallet, _FUNDS) for wallet in fresh)
         into.wallets += fresh
 
     async def transfers(self, total: int, seed: int) -> None:
@@ -67,18 +72,18 @@ class Filler:
         chance = random.Random(seed)  # noqa: S311 - reproducible load, no secret
         missing = total - await self._connection.fetchval("SELECT count(*) FROM transfers")
         wallets = self._into.wallets
-        await self._posted(
+        await self.posted(
             _transfer(source, target, Decimal("0.01"))
             for source, target in (chance.sample(wallets, 2) for _ in range(missing))
         )
 
-    async def _created(self, commands: Iterable[Command]) -> AsyncIterator[str]:
+    async def created(self, commands: Iterable[Command]) -> AsyncIterator[str]:
         async for outcome in self._outcomes(commands):
             if not isinstance(outcome.result, WalletCreated):
                 raise TypeError(f"no wallet was made: {outcome.result}")
             yield str(outcome.result.state.wallet.wallet_id)
 
-    async def _posted(self, commands: Iterable[Command]) -> None:
+    async def posted(self, commands: Iterable[Command]) -> None:
         async for outcome in self._outcomes(commands):
             if not isinstance(outcome.result, TransferPosted):
                 raise TypeError(f"no transfer was posted: {outcome.result}")
@@ -91,7 +96,7 @@ class Filler:
                     command_id=uuid_utils.compat.uuid7(),
                     issued=now,
                     deadline=now + timedelta(hours=1),
-                    actor=FILLER,
+                    actor=self._actor,
                     command=command,
                 )
                 for command in batch
@@ -105,8 +110,8 @@ class Filler:
 
 
 @asynccontextmanager
-async def filling(into: Installation) -> AsyncIterator[Filler]:
-    """All partitions of the installation, for the time of the block."""
+async def filling(into: Installation, actor: str = FILLER) -> AsyncIterator[Filler]:
+    """All partitions of the installation, for the time of the block; ``actor`` asks."""
     connection = await connect_writer(into.access.writer)
     try:
         layout = (await read_deployment(connection)).layout
@@ -114,7 +119,7 @@ async def filling(into: Installation) -> AsyncIterator[Filler]:
             partition: await heads.take_over(connection, layout.number, partition)
             for partition in range(layout.partitions)
         }
-        yield Filler(connection, layout, Fence(layout.number, epochs), into)
+        yield Filler(connection, layout, Fence(layout.number, epochs), into, actor)
     finally:
         await connection.close(timeout=5)
 

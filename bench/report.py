@@ -91,10 +91,12 @@ def text(results: Results, pictures: dict[str, str]) -> str:
         ),
         *_bulk(results),
         _section(
-            "Reconciling an extract of Eclipse's",
-            "As many lines as transfers, in another order, one in a thousand with another amount"
-            " and one in a thousand left out. Memory: the most that the process held, and its"
-            " session of PostgreSQL without what all sessions share.",
+            "Reconciling",
+            "An extract of Eclipse's with as many lines as transfers, in another order, one in a"
+            " thousand left out, and one in a thousand, then all, with another amount. And the rows"
+            " of a bank account with as many bookings: all alike, one in a thousand, then all with"
+            " another amount. Memory: the most that the process held, and its session of PostgreSQL"
+            " without what all sessions share.",
             _comparisons(results),
         ),
         _section(
@@ -181,7 +183,7 @@ def _payments(results: Results) -> str:
 
 
 def _comparisons(results: Results) -> str:
-    head = ("lines", "MiB", "accepting, s", "comparing, s", "peak memory, MiB")
+    head = ("what", "MiB", "accepting, s", "comparing, s", "peak memory, MiB")
     return table(head, (each.cells for each in results.comparisons))
 
 

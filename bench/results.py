@@ -141,13 +141,15 @@ class FileBeside(msgspec.Struct, frozen=True):
 
 
 class ComparisonRun(msgspec.Struct, frozen=True):
-    """One extract against the books, from the first byte that was sent to the report."""
+    """One reconciliation, from the first byte that was sent to the report."""
 
     scenario: str
     system: str
     case: str
     lines: int
+    """Of the extract, or rows of the bank."""
     mib: float
+    """Of the extract."""
     accepting_s: float
     """Until the answer that all of it has arrived."""
     comparing_s: float
@@ -161,7 +163,8 @@ class ComparisonRun(msgspec.Struct, frozen=True):
         """For a table."""
         numbers = (self.accepting_s, self.comparing_s)
         peaks = ", ".join(f"{name} {mib:.0f}" for name, mib in self.peak_mib.items())
-        return (f"{self.lines:,}", f"{self.mib:.0f}", *(f"{x:.1f}" for x in numbers), peaks)
+        mib = f"{self.mib:.0f}" if self.mib else ""
+        return (self.case, mib, *(f"{x:.1f}" for x in numbers), peaks)
 
 
 class Limit(msgspec.Struct, frozen=True):

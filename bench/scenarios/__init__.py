@@ -21,6 +21,7 @@ from bench.scenarios import (
     soak,
     subscribers,
     two_consumers,
+    tying_out,
 )
 from bench.workbench import Workbench
 
@@ -46,6 +47,7 @@ SCENARIOS: Final = {
         bulk,
         live_beside_bulk,
         reconciling,
+        tying_out,
         due_diligence,
         growth,
         many_wallets,
