@@ -16,11 +16,12 @@ from uuid import UUID
 
 import structlog
 
-from bank import returns
+from bank import remakes, returns
 from bank.actions import Kind, Share, export_of, shares_of
+from bank.opening import opening_of, reopen
 from bank.payouts import names, paid_as_one
 from bank.payouts.orders import Payout
-from bank.refusals import Conflict
+from bank.refusals import BankRefusal, Conflict
 from bank.services import ACTOR, Services
 from bank.sql import ACTIONS as SQL
 from bank.sql import DEPOSITS
@@ -68,6 +69,8 @@ class Acting:
                 await self._done(action)
             case Kind.EXPORT:
                 await self._pays_file(action)
+            case Kind.SAME:
+                await self._join(action)
             case Kind.RETRACT if action["vanished"] is None:
                 await self._failed(action, "the bank shows the row again")
             case Kind.RETRACT if action["decided"] is None:
@@ -128,10 +131,24 @@ class Acting:
             SQL.step, action["action_id"], "APPROVED", "FAILED", problem
         )
 
+    async def _join(self, action: Mapping[str, Any]) -> None:
+        try:
+            async with self._services.pool.acquire() as connection, connection.transaction():
+                went_on = await connection.fetchval(
+                    SQL.step, action["action_id"], "APPROVED", "DONE", None
+                )
+                if went_on is not None:
+                    await remakes.join(connection, action)
+        except BankRefusal as refusal:
+            await self._failed(action, str(refusal))
+        self._services.wake("matching")
+
     async def _done(self, action: Mapping[str, Any]) -> None:
         """What else has to be kept, together with the last word."""
         row_id, by = action["row_id"], action["requested_by"]
         async with self._services.pool.acquire() as connection, connection.transaction():
+            if action["kind"] == Kind.RETRACT:
+                await remakes.lock_account(connection, row_id)
             await connection.fetchrow(SQL.lock_row, row_id)
             went_on = await connection.fetchval(
                 SQL.step, action["action_id"], "APPROVED", "DONE", None
@@ -143,8 +160,11 @@ class Acting:
                     await connection.execute(SQL.release, row_id)
                     kinds, resolution = ["HELD", "PAYOUT"], "BOOKED"
                 case Kind.RETRACT:
+                    account_id = action["account_id"]
+                    opened = await opening_of(connection, account_id)
                     await connection.execute(SQL.retract, row_id)
                     await returns.taken_back(connection, action)
+                    await reopen(connection, account_id, opened, disowned=row_id)
                     kinds, resolution = ["VANISHED", "HELD"], "RETRACTED"
                 case _:
                     return

@@ -15,7 +15,7 @@ from uuid import UUID, uuid5
 
 import uuid_utils.compat
 
-from bank import returns
+from bank import remakes, returns
 from bank.payouts import paid_as_one
 from bank.payouts.approvals import Person
 from bank.refusals import Conflict, NotAllowed, NotThere, NotValid
@@ -35,6 +35,8 @@ class Kind(StrEnum):
     """From suspense to a SYSTEM wallet: nobody will ask for it any more."""
     BOOK = "BOOK"
     """A row that was held back, or that may be a payout's, is one of its own."""
+    SAME = "SAME"
+    """A row that was held back is another one: nothing is booked (``bank.remakes``)."""
     RETRACT = "RETRACT"
     """A row that has vanished was none: its booking is taken back."""
     EXPORT = "EXPORT"
@@ -63,11 +65,13 @@ class Asked:
     reason: str
     export_id: UUID | None = None
     """Of which file, for EXPORT alone."""
+    other_id: UUID | None = None
+    """For SAME: which row it is; default the one that the exception names."""
 
 
 async def ask(connection: Any, asked: Asked, person: Person) -> UUID:
     """Keep the request; it waits for somebody else's word."""
-    row = await connection.fetchrow(SQL.lock_row, asked.row_id)
+    row = await _locked(connection, asked.kind, asked.row_id)
     if row is None:
         raise NotThere(f"there is no row {asked.row_id}")
     _require_kind(asked.kind, row)
@@ -75,6 +79,7 @@ async def ask(connection: Any, asked: Asked, person: Person) -> UUID:
     done = await _require_nothing_else(connection, asked)
     if asked.kind is Kind.RETRACT:
         await returns.require_back(connection, row, [each.wallet_id for each in asked.shares])
+    other_id = await _other(connection, asked, row)
     shares = await _shares(connection, asked, row, done)
     await _require_wallets(connection, asked, row, shares)
     action_id: UUID = uuid_utils.compat.uuid7()
@@ -90,6 +95,7 @@ async def ask(connection: Any, asked: Asked, person: Person) -> UUID:
         person.key_id,
         person.owner,
         reference,
+        other_id,
     )
     return action_id
 
@@ -103,7 +109,10 @@ async def approve(connection: Any, action_id: UUID, person: Person, reason: str 
     asked = await connection.fetchrow(SQL.action, action_id)
     kind = Kind(asked["kind"])
     # The bank may have changed its mind since; from here on it waits for us.
-    _require_kind(kind, await connection.fetchrow(SQL.lock_row, asked["row_id"]))
+    row = await _locked(connection, kind, asked["row_id"])
+    _require_kind(kind, row)
+    if kind is Kind.SAME:
+        await remakes.require(connection, row, asked["other_row_id"], action_id)
     following = "AWAITING_BANK" if kind is Kind.RETURN else "APPROVED"
     await connection.execute(SQL.step, action_id, "AWAITING_APPROVAL", following, None)
 
@@ -152,7 +161,23 @@ def shares_of(detail: str) -> list[Share]:
     ]
 
 
+async def _locked(connection: Any, kind: Kind, row_id: UUID) -> Any:
+    if kind is Kind.SAME:
+        await remakes.lock_account(connection, row_id)
+    return await connection.fetchrow(SQL.lock_row, row_id)
+
+
+async def _other(connection: Any, asked: Asked, row: Mapping[str, Any]) -> UUID | None:
+    if asked.kind is Kind.SAME:
+        return await remakes.meant(connection, row, asked.other_id)
+    if asked.other_id is not None:
+        raise NotValid("is not for this kind of action", "/sameAs")
+    return None
+
+
 def _require_kind(kind: Kind, row: Mapping[str, Any]) -> None:
+    if kind is Kind.SAME:
+        remakes.require_held(row)
     if kind in _UNDECIDED and (row["decided"] is not None or row["vanished"] is not None):
         raise Conflict("the row waits for nobody's word")
     if kind is Kind.RETRACT and (row["vanished"] is None or row["retracted"] is not None):
@@ -173,6 +198,9 @@ async def _require_file(connection: Any, asked: Asked, row: Mapping[str, Any]) -
 
 async def _require_nothing_else(connection: Any, asked: Asked) -> Mapping[str, Any] | None:
     """Answers the disposal that a retraction undoes."""
+    named = await connection.fetchrow(SQL.named_by, asked.row_id)
+    if named is not None:
+        raise Conflict(f"there is action {named['action_id']} about it: {named['status']}")
     found: Mapping[str, Any] | None = await connection.fetchrow(SQL.lately, asked.row_id)
     if found is None:
         return None
@@ -191,7 +219,7 @@ async def _shares(
     connection: Any, asked: Asked, row: Mapping[str, Any], done: Mapping[str, Any] | None
 ) -> Sequence[Share]:
     whole, shares = row["amount_minor"], asked.shares
-    if asked.kind in (Kind.RETURN, Kind.BOOK, Kind.EXPORT):
+    if asked.kind in (Kind.RETURN, Kind.BOOK, Kind.SAME, Kind.EXPORT):
         if shares:
             raise NotValid("is not for this kind of action", "/shares")
         return ()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
+from uuid import UUID
 
 from bank.investec.records import Direction, Row, Rows
 from ledger.money import LIMIT_MINOR, to_minor
@@ -34,6 +35,51 @@ class Line:
     @property
     def signed_minor(self) -> int:
         return self.amount_minor if self.credit else -self.amount_minor
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A row that was stored before."""
+
+    row_id: UUID
+    line: Line
+    source: str
+    vanished: bool = False
+    """It was missing when it was last looked for."""
+    same_as: UUID | None = None
+    """It is none of its own: people have said that it is this row, as its source shows that."""
+    retold_by: frozenset[str] = frozenset()
+    """Sources that show it as another row, of which people have said that it is this one."""
+    suspected_in: frozenset[str] = frozenset()
+    """Sources of lines of its amount that are held back for it until people say what they are."""
+
+
+class Content(NamedTuple):
+    """What a line says, wherever it stands."""
+
+    credit: bool
+    amount_minor: int
+    description: str
+    value_date: date | None
+    transaction_date: date | None
+
+
+def content_of(line: Line) -> Content:
+    return Content(
+        line.credit,
+        line.amount_minor,
+        line.description,
+        line.value_date,
+        line.transaction_date,
+    )
+
+
+def lasting(line: Line) -> Hashable:
+    """What stays when the line is posted on another day: without a date besides that one nothing
+    does, for equal deposits come again and again."""
+    if line.value_date is None and line.transaction_date is None:
+        return object()
+    return content_of(line)
 
 
 @dataclass(frozen=True, slots=True)

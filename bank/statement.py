@@ -10,28 +10,14 @@ than one that is booked twice.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from bank.lines import API, Fetched, Line
-
-#: So far apart two sources may say that the same row was posted.
-APART: Final = timedelta(days=3)
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A row that was stored before."""
-
-    row_id: UUID
-    line: Line
-    source: str
-    vanished: bool = False
-    """It was missing when it was last looked for."""
+from bank.lines import API, Fetched, Known, Line, content_of, lasting
+from bank.suspects import Suspects, explained
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +50,8 @@ class Remade(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Every line that was fetched, and every row of those days, is in exactly one of these."""
+    """Every line that was fetched, and every row of those days, is in exactly one of these; but a
+    row that is none of its own is only in the first, if it was found again."""
 
     same: list[Pair] = field(default_factory=list)
     """Where anything but number, balance and words differed, it would not be here."""
@@ -86,46 +73,87 @@ def compare(
     for; ``elsewhere`` are rows of other days that say the same as one of the lines, ``near`` those
     of the days right before and after them."""
     changes = Changes()
-    old, new = list(known), list(fetched.lines)
-    for likeness in _LIKENESSES:
-        changes.same.extend(_paired(old, new, likeness, lambda each: each.source == fetched.source))
-    # Another source has its own words and numbers: there a day and an amount have to do. What the
-    # bank shows no more, only the bank brings back: a file's line of that amount waits for people.
-    by_bank = fetched.source == API
+    source, old, new = fetched.source, list(known), list(fetched.lines)
     changes.same.extend(
-        _paired(
-            *(old, new, _amount),
-            lambda each: each.source != fetched.source and (by_bank or not each.vanished),
-        )
+        _paired(old, new, _exactly, lambda each: each.source == source and not _is_own(each))
     )
+    for likeness in _LIKENESSES:
+        changes.same.extend(
+            _paired(old, new, likeness, lambda each: each.source == source and _is_own(each))
+        )
+    changes.same.extend(_paired(old, new, _amount, lambda each: _is_retold(each, source)))
     taken = {_place(line) for line in fetched.lines}
-    for each in old:
+    for each in filter(_is_own, old):
         gone = _place(each.line) in taken or (
-            each.source == fetched.source and _was_looked_for(each.line, fetched)
+            each.source == source and _was_looked_for(each.line, fetched)
         )
         (changes.vanished if gone or each.vanished else changes.unseen).append(each)
-    suspects = {(each.line.credit, each.line.amount_minor): each for each in changes.vanished}
+    _hold(changes, new, _suspects(changes, source, elsewhere, near))
+    return changes
+
+
+def _is_own(known: Known) -> bool:
+    """Not one that people have said is another, as this source shows that."""
+    return known.same_as is None
+
+
+def _is_retold(known: Known, source: str) -> bool:
+    """Whether the source may show it as a line of its day and amount: it has words and numbers of
+    its own. What the bank shows no more only the bank brings back, a file's line waits for people;
+    and what people have found in the source is not looked for a second time."""
+    return (
+        known.source != source
+        and _is_own(known)
+        and source not in known.retold_by
+        and (source == API or not known.vanished)
+    )
+
+
+def _suspects(
+    changes: Changes, source: str, elsewhere: Sequence[Known], near: Sequence[Known]
+) -> Suspects:
+    """But for those that are accounted for: a line was found that people have said is the same, or
+    one is held back for them already."""
+    found_again = {pair.known.same_as for pair in changes.same}
+
+    def open_ones(*rows: Known) -> list[Known]:
+        return [
+            each
+            for each in rows
+            if _is_own(each) and each.row_id not in found_again and source not in each.suspected_in
+        ]
+
+    strangers = open_ones(*changes.unseen, *near)
+    return Suspects(
+        vanished=open_ones(*changes.vanished),
+        twins=open_ones(*changes.unseen, *elsewhere),
+        strangers=[each for each in strangers if each.source != source],
+    )
+
+
+def _hold(changes: Changes, lines: Sequence[Line], suspects: Suspects) -> None:
+    """A line in the place of a row that has vanished is of another amount, so that the row may also
+    be a line that stands elsewhere: it may hold back one of each."""
     places = {_place(each.line): each for each in changes.vanished}
-    twins = {_lasting(each.line): each for each in (*changes.unseen, *elsewhere)}
-    strangers = _of_other_sources((*changes.unseen, *near), fetched.source)
-    for line in new:
-        of = (
-            places.get(_place(line))
-            or suspects.get((line.credit, line.amount_minor))
-            or twins.get(_lasting(line))
-            or _stranger(line, strangers)
-        )
+    others: list[Line] = []
+    for line in lines:
+        of = places.get(_place(line))
         if of is None:
-            changes.new.append(line)
+            others.append(line)
         else:
             changes.held.append(Remade(line, of))
-    return changes
+    remade = explained(others, suspects)
+    for number, line in enumerate(others):
+        if number in remade:
+            changes.held.append(Remade(line, remade[number]))
+        else:
+            changes.new.append(line)
 
 
 def held_for_balance(changes: Changes, before: Known | None, lines: Sequence[Line]) -> None:
     """Hold back what the balance speaks against. Where the lines do not start from the balance
     ``before`` them, days that were not fetched have changed: a new line of just that amount may be
-    a row of theirs that stands elsewhere now."""
+    a row of theirs that stands elsewhere now. All of that amount are held: no row says which."""
     told = [line for line in lines if line.running_minor is not None]
     if before is None or before.line.running_minor is None or not told:
         return
@@ -158,53 +186,6 @@ def gaps(rows: Sequence[Known]) -> list[Gap]:
     return found
 
 
-class Content(NamedTuple):
-    """What a line says, wherever it stands."""
-
-    credit: bool
-    amount_minor: int
-    description: str
-    value_date: date | None
-    transaction_date: date | None
-
-
-def content_of(line: Line) -> Content:
-    return Content(
-        line.credit,
-        line.amount_minor,
-        line.description,
-        line.value_date,
-        line.transaction_date,
-    )
-
-
-def _lasting(line: Line) -> Hashable:
-    """What stays when the line is posted on another day: without a date besides that one nothing
-    does, for equal deposits come again and again."""
-    if line.value_date is None and line.transaction_date is None:
-        return object()
-    return content_of(line)
-
-
-def _of_other_sources(
-    rows: Sequence[Known], source: str
-) -> Mapping[tuple[bool, int], Sequence[Known]]:
-    """By direction and amount."""
-    found: dict[tuple[bool, int], list[Known]] = defaultdict(list)
-    for each in rows:
-        if each.source != source:
-            found[each.line.credit, each.line.amount_minor].append(each)
-    return found
-
-
-def _stranger(line: Line, rows: Mapping[tuple[bool, int], Sequence[Known]]) -> Known | None:
-    """The row that the line may be, of a source that says another day."""
-    for each in rows.get((line.credit, line.amount_minor), ()):
-        if abs(each.line.posting_date - line.posting_date) <= APART:
-            return each
-    return None
-
-
 def _place(line: Line) -> Hashable:
     """Where the bank shows it; without a number that is nowhere in particular."""
     return object() if line.posted_order is None else (line.posting_date, line.posted_order)
@@ -213,6 +194,10 @@ def _place(line: Line) -> Hashable:
 def _balance(line: Line) -> Hashable:
     """No balance is like no other."""
     return object() if line.running_minor is None else line.running_minor
+
+
+def _exactly(line: Line) -> Hashable:
+    return (content_of(line), line.posting_date, line.posted_order, line.running_minor)
 
 
 def _amount(line: Line) -> Hashable:
@@ -227,9 +212,9 @@ _LIKENESSES: tuple[Callable[[Line], Hashable], ...] = (
     lambda line: (_place(line), content_of(line)),
     lambda line: (_place(line), line.credit, line.amount_minor, _balance(line)),
     lambda line: (content_of(line), line.posting_date, line.running_minor),
-    lambda line: (_lasting(line), _balance(line)),
+    lambda line: (lasting(line), _balance(line)),
     lambda line: (content_of(line), line.posting_date),
-    lambda line: (_lasting(line), line.running_minor is not None or object()),
+    lambda line: (lasting(line), line.running_minor is not None or object()),
     lambda line: (_place(line), line.credit, line.amount_minor),
 )
 

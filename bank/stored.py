@@ -9,8 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from bank.lines import Line
-from bank.statement import Known
+from bank.lines import Known, Line
 from ledger.money import exponent_of
 
 
@@ -103,7 +102,15 @@ def line_of(record: Mapping[str, Any]) -> Line:
 
 
 def known_of(record: Mapping[str, Any]) -> Known:
-    return Known(record["row_id"], line_of(record), record["source"], record["vanished"])
+    return Known(
+        record["row_id"],
+        line_of(record),
+        record["source"],
+        record["vanished"],
+        record["same_as"],
+        frozenset(record["retold_by"]),
+        frozenset(record["suspected_in"]),
+    )
 
 
 def row_of(record: Mapping[str, Any]) -> StoredRow:

@@ -18,20 +18,12 @@ import uuid_utils.compat
 
 from bank import metrics
 from bank.findings import Findings
-from bank.lines import API, Fetched, Line, in_order
+from bank.lines import API, Fetched, Known, Line, content_of, in_order
+from bank.opening import Opening, opening_of, reopen
 from bank.sql import DEPOSITS as SQL
-from bank.statement import (
-    APART,
-    Changes,
-    Known,
-    Pair,
-    Remade,
-    compare,
-    content_of,
-    gaps,
-    held_for_balance,
-)
+from bank.statement import Changes, Pair, Remade, compare, gaps, held_for_balance
 from bank.stored import BankAccount, account_of, known_of
+from bank.suspects import APART
 from ledger.money import format_minor
 
 _BY_ITSELF: Final = "bank"
@@ -111,12 +103,13 @@ class _Statement:
         changes = await asyncio.to_thread(compare, known, looked, *others)
         before = [known_of(each) for each in await self._rows(SQL.before, first)]
         held_for_balance(changes, before[0] if before else None, followed)
+        opened = await opening_of(self._connection, account.account_id)
         for each in changes.vanished:
             if not each.vanished:
                 await self._vanish(each)
         changed = await self._replace(changes.same, {r["row_id"]: r["decided"] for r in was})
         await self._add(changes)
-        await self._connection.execute(SQL.open_with, account.account_id)
+        await self._reopen(opened)
         for unread in fetched.unread:
             told = f"{unread.problem}: {unread.text}"
             self._findings.add("UNREADABLE", _digest(unread.text), told)
@@ -127,6 +120,18 @@ class _Statement:
         )
         added = len(changes.new) + len(changes.held)
         return Stored(len(followed), added, len(changes.held), changed, raised)
+
+    async def _reopen(self, was: Opening | None) -> None:
+        """Keep what was held before the first row; where that row says another amount now, tell."""
+        account = self._account
+        found = await reopen(self._connection, account.account_id, was)
+        if found is None:
+            return
+        amount = format_minor(found.minor, account.exponent)
+        detail = f"by the first row {amount} was held before it, which is not what was said before"
+        fingerprint = f"opening {found.row_id} {found.minor}"
+        # Of no row: then it is not over when the chain of balances behind it is whole.
+        self._findings.add("GAP", fingerprint, detail, None, found.row_id)
 
     async def _rows(self, statement: str, *about: object) -> Sequence[Mapping[str, Any]]:
         found: Sequence[Mapping[str, Any]] = await self._connection.fetch(
@@ -145,7 +150,8 @@ class _Statement:
 
     async def _replace(self, pairs: Sequence[Pair], decided: Mapping[UUID, bool]) -> int:
         """Rows that are found again, where anything about them is new to us; answers how many."""
-        again = [p for p in pairs if p.known.line != p.line or p.known.vanished]
+        again = [p for p in pairs if p.known.same_as is None]
+        again = [p for p in again if p.known.line != p.line or p.known.vanished]
         source = self._fetched.source
         again = [p for p in again if p.known.source == source or _takes_over(p, source) or _adds(p)]
         if again:
@@ -222,10 +228,11 @@ class _Statement:
         self._findings.add("HELD", str(row_id), detail, row_id, None if of is None else of.row_id)
 
     async def _chain(self, first: date, last: date) -> None:
-        """Prove that no row is missing among those of these days, and the one before them."""
+        """Prove that no row is missing among those of these days, and the ones on either side."""
         before = await self._rows(SQL.before, first)
+        after = await self._rows(SQL.after, last)
         known = await self._rows(SQL.known, first, last)
-        rows = [*before, *known]
+        rows = [*before, *known, *after]
         shown = [known_of(each) for each in rows if not each["vanished"]]
         found = {f"{gap.before} {gap.after} {gap.difference_minor}": gap for gap in gaps(shown)}
         for fingerprint, gap in found.items():
@@ -237,7 +244,7 @@ class _Statement:
             self._account.account_id,
             list(found),
             # What lies before the first one was not looked at: a hole that ends at it is still one.
-            [each["row_id"] for each in known],
+            [each["row_id"] for each in (*known, *after)],
         )
 
     def _told(self, line: Line) -> str:

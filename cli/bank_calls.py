@@ -113,6 +113,7 @@ def exceptions(everything: bool, as_json: bool) -> None:
     with calling("bank") as system:
         for each in system.pages("/v1/bank/exceptions", state=state):
             told = f"{each['exceptionId']}  {each['kind']:<10} row {each['rowId'] or '-'}"
+            told += f"  other {each['otherRowId']}" if each["otherRowId"] else ""
             resolved = f"  {each['resolution']}" if each["resolution"] else ""
             lines = (f"{told}{resolved}", f"    {each['detail']}")
             click.echo(json.dumps(each) if as_json else "\n".join(map(clean, lines)))
@@ -121,13 +122,10 @@ def exceptions(everything: bool, as_json: bool) -> None:
 @click.command("resolve")
 @click.argument("exception_id", metavar="EXCEPTION")
 @click.option("--reason", required=True, help="Why; kept for ever.")
-@click.option("--same", is_flag=True, help="The row that is held back is the one that vanished.")
-@click.option("--same-as", metavar="ROW", help="Which one, if not the one that is named.")
-def resolve(exception_id: str, reason: str, same: bool, same_as: str | None) -> None:
-    """Be done with an exception without moving money. What moves some: ./sov suspense."""
-    body = {"resolution": "SAME" if same or same_as else "ACKNOWLEDGED", "reason": reason}
-    if same_as is not None:
-        body["sameAs"] = same_as
+def resolve(exception_id: str, reason: str) -> None:
+    """Be done with an exception that only tells. Rows are booked, dropped and taken back by two:
+    ./sov suspense book, same, retract."""
+    body = {"resolution": "ACKNOWLEDGED", "reason": reason}
     with calling("bank") as system:
         path = f"/v1/bank/exceptions/{exception_id}/resolutions"
         found = system.done("POST", path, json=body)

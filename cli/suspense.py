@@ -81,6 +81,16 @@ def book(row_id: str, reason: str) -> None:
     _ask(row_id, "BOOK", reason)
 
 
+@command.command("same")
+@_ROW
+@click.option("--of", "other_id", metavar="ROW", help="Default: the row that the exception names.")
+@_REASON
+def same(row_id: str, other_id: str | None, reason: str) -> None:
+    """Ask for ROW, which is held back, to be taken for another one: nothing is booked for it, and
+    the same line is not held again."""
+    _ask(row_id, "SAME", reason, same_as=other_id)
+
+
 @command.command("retract")
 @_ROW
 @click.argument("shares", nargs=-1, metavar="[WALLET=AMOUNT…]")
@@ -119,12 +129,20 @@ def refuse(action_id: str, reason: str | None, own: bool) -> None:
     _say(action_id, "refusals", reason, "bank" if own else "approver")
 
 
-def _ask(row_id: str, kind: str, reason: str, shares: list[Json] | None = None) -> None:
+def _ask(
+    row_id: str,
+    kind: str,
+    reason: str,
+    shares: list[Json] | None = None,
+    same_as: str | None = None,
+) -> None:
     disposal = kind in ("ALLOCATE", "RETURN", "WRITE_OFF")
     where = _SUSPENSE if disposal else "/v1/bank/rows"
     body: dict[str, Any] = {"kind": kind, "reason": reason}
     if shares:
         body["shares"] = shares
+    if same_as is not None:
+        body["sameAs"] = same_as
     with calling("bank") as system:
         action = system.done("POST", f"{where}/{row_id}/actions", json=body)
     click.echo(_action(action))
@@ -163,6 +181,8 @@ def _action(action: Json) -> str:
     action = cleaned(action)
     told = f"{action['actionId']}  {action['kind']:<9} {action['amount']:>14} {action['currency']}"
     told += f"  {action['status']}"
+    if action["sameAs"]:
+        told += f"  as {action['sameAs']}"
     if action["reference"]:
         told += f"  reference {action['reference']}"
     return told + (f"  {action['problem']}" if action["problem"] else "")

@@ -40,12 +40,15 @@ class NewSuspenseAction(Body):
 
 
 class NewRowAction(Body):
-    kind: Literal["BOOK", "RETRACT", "EXPORT"]
+    kind: Literal["BOOK", "SAME", "RETRACT", "EXPORT"]
     export_id: Named | None = Field(
         None, description="EXPORT: the payment file whose payouts this debit pays all together."
     )
     shares: Annotated[list[NewShare], Field(max_length=GROUP_SIZE)] | None = Field(
         None, description="RETRACT: from whom it is taken back; default who has got it."
+    )
+    same_as: Named | None = Field(
+        None, description="SAME: the row that it is; default the one that the exception names."
     )
     reason: Reason
 
@@ -55,10 +58,7 @@ class NewWord(Body):
 
 
 class NewResolution(Body):
-    resolution: Literal["ACKNOWLEDGED", "SAME"]
-    same_as: Named | None = Field(
-        None, description="SAME: the row that it was; default the one that the exception names."
-    )
+    resolution: Literal["ACKNOWLEDGED"]
     reason: Reason
 
 

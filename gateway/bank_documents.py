@@ -48,6 +48,7 @@ def row(found: Record) -> Document:
         "stored": timestamp(found["stored"]),
         "status": row_status(found),
         "vanished": _time(found["vanished"]),
+        "sameAs": text(found["same_as"]),
         "purpose": found["purpose"],
         "walletId": text(found["wallet_id"]),
         "matchedBy": found["matched_by"] or None,
@@ -142,6 +143,7 @@ def action(found: Record, verdicts: Sequence[Record]) -> Document:
             }
             for share in shares_of(found["detail"])
         ],
+        "sameAs": text(found["other_row_id"]),
         "exportId": text(export_of(found["detail"])),
         "reference": found["reference"],
         "reason": found["reason"],

@@ -13,7 +13,7 @@ from gateway.answers import OK
 from gateway.backend import Backend
 from gateway.bank_bodies import NewResolution
 from gateway.bank_schemas import BankExceptionPage, BankExceptionSchema
-from gateway.banking import TAG, deciding, listed, member_id, segment_id, wake
+from gateway.banking import TAG, deciding, listed, segment_id
 from gateway.bodies import validated
 from gateway.call import Call
 from gateway.operations import MAKERS, READERS, Operation, Success
@@ -48,12 +48,7 @@ class BankExceptions:
         body = validated(NewResolution, await read_document(call))
         exception_id, person = segment_id(call, "exceptionId", "exception"), person_of(call)
         async with deciding(self._backend) as connection:
-            if body.resolution == "SAME":
-                of = None if body.same_as is None else member_id(body.same_as, "/sameAs")
-                await exceptions.same(connection, exception_id, of, person, body.reason)
-            else:
-                await exceptions.acknowledge(connection, exception_id, person, body.reason)
-        await wake(self._backend, "feed")
+            await exceptions.acknowledge(connection, exception_id, person, body.reason)
         found = await bank_of(self._backend.services).fetchrow(SQL.exception, exception_id)
         return Answer(OK, bank_documents.exception(found))
 
@@ -75,9 +70,9 @@ class BankExceptions:
                 answer=self.resolve,
                 access=MAKERS,
                 tag=TAG,
-                summary="Be done with an exception without moving money",
-                description="`ACKNOWLEDGED`: seen. `SAME`: the row that is held back is one that"
-                " has vanished. What moves money is an action about the row.",
+                summary="Be done with an exception that only tells",
+                description="`ACKNOWLEDGED`: seen. What books a row or drops one is an action about"
+                " the row.",
                 success={OK: Success("The exception as it stands now", BankExceptionSchema)},
                 problems=(GatewayCode.BANK_NOT_FOUND, GatewayCode.BANK_CONFLICT),
                 body=NewResolution,

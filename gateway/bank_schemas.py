@@ -48,6 +48,7 @@ class BankRowSchema(Schema):
     stored: Time
     status: Literal["NEW", "HELD", "DECIDED", "BOOKED", "RETRACTED"]
     vanished: Time | None
+    same_as: Id | None = Field(description="it is no row of its own, but this one")
     purpose: str | None
     wallet_id: Id | None
     matched_by: str | None
@@ -136,13 +137,14 @@ class VerdictSchema(Schema):
 
 class BankActionSchema(Schema):
     action_id: Id
-    kind: Literal["ALLOCATE", "RETURN", "WRITE_OFF", "BOOK", "RETRACT", "EXPORT"]
+    kind: Literal["ALLOCATE", "RETURN", "WRITE_OFF", "BOOK", "SAME", "RETRACT", "EXPORT"]
     status: Literal["AWAITING_APPROVAL", "APPROVED", "AWAITING_BANK", "DONE", "REFUSED", "FAILED"]
     row_id: Id
     account_id: str
     amount: Money
     currency: CurrencyCode
     shares: list[ShareSchema]
+    same_as: Id | None = Field(description="for SAME: the row that it is")
     export_id: Id | None = Field(description="of the payment file that it is about")
     reference: str | None = Field(description="what the payment that returns it has to say")
     reason: str

@@ -82,8 +82,10 @@ class Suspense:
 
     async def correct(self, call: Call) -> Answer:
         body = validated(NewRowAction, await read_document(call))
+        other_id = None if body.same_as is None else member_id(body.same_as, "/sameAs")
         export_id = None if body.export_id is None else member_id(body.export_id, "/exportId")
-        return await self._ask(call, Kind(body.kind), body.shares, body.reason, export_id)
+        shares, reason = body.shares, body.reason
+        return await self._ask(call, Kind(body.kind), shares, reason, export_id, other_id)
 
     async def get(self, call: Call) -> Answer:
         return Answer(OK, await self._document(segment_id(call, "actionId", "action")))
@@ -116,13 +118,15 @@ class Suspense:
         shares: Sequence[NewShare] | None,
         reason: str,
         export_id: UUID | None = None,
+        other_id: UUID | None = None,
     ) -> Answer:
         row_id, person = segment_id(call, "rowId", "row"), person_of(call)
         async with deciding(self._backend) as connection:
             currency = await connection.fetchval(SQL.currency, row_id)
             if currency is None:
                 raise Refusal(GatewayCode.BANK_NOT_FOUND, "there is no such row")
-            asked = Asked(kind, row_id, _shares(shares or (), currency), reason, export_id)
+            rest = (reason, export_id, other_id)
+            asked = Asked(kind, row_id, _shares(shares or (), currency), *rest)
             action_id = await actions.ask(connection, asked, person)
         document = await self._document(action_id)
         location = (b"location", f"{_ACTIONS}/{action_id}".encode())

@@ -83,8 +83,12 @@ class Deposits(Statements):
     lift: str
     place: str
     vanish: str
+    head: str
+    opening: str
     open_with: str
+    close_opening: str
     before: str
+    after: str
     raise_: str
     raise_all: str
     resolve_row: str
@@ -123,6 +127,7 @@ class Actions(Statements):
     lock_row: str
     currency: str
     lately: str
+    named_by: str
     ask: str
     action: str
     lock_action: str
@@ -142,6 +147,11 @@ class Actions(Statements):
     exception: str
     lock_exception: str
     resolve: str
+    lock_account_of: str
+    held_for: str
+    came_back: str
+    open_about: str
+    hand_on: str
     drop_remake: str
     add_alias: str
     lock_alias: str

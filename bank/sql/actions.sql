@@ -54,18 +54,24 @@ SELECT action_id, kind, status FROM bank_actions
         OR send_until > clock_timestamp())
  ORDER BY action_id DESC LIMIT 1
 
+-- name: named_by
+-- The open action that says that another row is this one.
+-- $1 uuid row id
+SELECT action_id, status FROM bank_actions WHERE other_row_id = $1::uuid AND finished IS NULL LIMIT 1
+
 -- name: ask
 -- $1 uuid action id, $2 text kind, $3 uuid row, $4 uuid exception, $5 json detail, $6 text reason,
--- $7 text key, $8 text owner, $9 text reference
+-- $7 text key, $8 text owner, $9 text reference, $10 uuid the other row or null
 INSERT INTO bank_actions (action_id, kind, row_id, exception_id, detail, reason, requested_by,
-                          requested_owner, reference)
-VALUES ($1::uuid, $2::text, $3::uuid, $4::uuid, $5::json, $6::text, $7::text, $8::text, $9::text)
+                          requested_owner, reference, other_row_id)
+VALUES ($1::uuid, $2::text, $3::uuid, $4::uuid, $5::json, $6::text, $7::text, $8::text, $9::text,
+        $10::uuid)
 
 -- name: action
 -- $1 uuid action id
 SELECT a.action_id, a.kind, a.row_id, a.exception_id, a.detail, a.reason, a.requested_by,
        a.requested_owner, a.requested, a.status, a.reference, a.problem, a.send_until, a.finished,
-       r.amount_minor, r.credit, c.currency, r.account_id
+       a.other_row_id, r.amount_minor, r.credit, c.currency, r.account_id
   FROM bank_actions a JOIN bank_rows r USING (row_id) JOIN bank_accounts c USING (account_id)
  WHERE a.action_id = $1::uuid
 
@@ -78,7 +84,7 @@ SELECT action_id, status, requested_owner FROM bank_actions WHERE action_id = $1
 -- $1 uuid before this one, $2 text status or null for all, $3 integer limit
 SELECT a.action_id, a.kind, a.row_id, a.exception_id, a.detail, a.reason, a.requested_by,
        a.requested_owner, a.requested, a.status, a.reference, a.problem, a.send_until, a.finished,
-       r.amount_minor, r.credit, c.currency, r.account_id
+       a.other_row_id, r.amount_minor, r.credit, c.currency, r.account_id
   FROM bank_actions a JOIN bank_rows r USING (row_id) JOIN bank_accounts c USING (account_id)
  WHERE a.action_id < $1::uuid AND ($2::text IS NULL OR a.status = $2::text)
  ORDER BY a.action_id DESC LIMIT $3::integer
@@ -109,9 +115,9 @@ RETURNING action_id
 -- name: approved
 -- Actions to be carried out, in the order in which they were asked for, with their rows.
 -- $1 uuid after this one, $2 integer limit
-SELECT a.action_id, a.kind, a.row_id, a.exception_id, a.detail, a.requested_by, a.reason,
-       r.credit, r.amount_minor, r.wallet_id, r.held, r.vanished, r.retracted, r.decided, r.booked,
-       r.description, r.purpose, r.matched_by,
+SELECT a.action_id, a.kind, a.row_id, a.other_row_id, a.exception_id, a.detail, a.requested_by, a.reason,
+       r.account_id, r.credit, r.amount_minor, r.wallet_id, r.held, r.vanished, r.retracted, r.decided,
+       r.booked, r.description, r.purpose, r.matched_by,
        coalesce(r.not_before > clock_timestamp(), false) AS is_refused,
        c.currency, c.control_wallet, c.suspense_wallet, c.charges_wallet
   FROM bank_actions a JOIN bank_rows r USING (row_id) JOIN bank_accounts c USING (account_id)
@@ -193,8 +199,7 @@ SELECT e.exception_id, e.account_id, e.kind, e.row_id, e.other_row_id, e.detail,
 
 -- name: lock_exception
 -- $1 uuid exception id
-SELECT exception_id, account_id, kind, row_id, other_row_id, resolved
-  FROM bank_exceptions WHERE exception_id = $1::uuid FOR UPDATE
+SELECT kind, resolved FROM bank_exceptions WHERE exception_id = $1::uuid FOR UPDATE
 
 -- name: resolve
 -- $1 uuid exception id, $2 text resolution, $3 text by, $4 text reason
@@ -203,10 +208,53 @@ UPDATE bank_exceptions
        reason = $4::text
  WHERE exception_id = $1::uuid AND resolved IS NULL
 
--- name: drop_remake
--- A held row that is another one under a new guise: no row of its own.
+-- name: lock_account_of
 -- $1 uuid row id
-UPDATE bank_rows SET vanished = clock_timestamp(), retracted = clock_timestamp(), held = false
+SELECT a.account_id FROM bank_accounts a JOIN bank_rows r USING (account_id)
+ WHERE r.row_id = $1::uuid
+   FOR NO KEY UPDATE OF a
+
+-- name: held_for
+-- Which row a held one may be; null where none was named.
+-- $1 uuid row id
+SELECT other_row_id FROM bank_exceptions
+ WHERE row_id = $1::uuid AND kind = 'HELD' AND resolved IS NULL
+
+-- name: came_back
+-- Whether a row that had vanished came back since another one is held back.
+-- $1 uuid the held row, $2 uuid the other row
+SELECT true FROM bank_exceptions h JOIN bank_exceptions v ON v.resolved > h.found
+ WHERE h.row_id = $1::uuid AND h.kind = 'HELD' AND h.resolved IS NULL
+   AND v.row_id = $2::uuid AND v.kind = 'VANISHED' AND v.resolution = 'CAME_BACK'
+ LIMIT 1
+
+-- name: open_about
+-- What stands in the way of saying that a row is another one: an action about that one that is open, a
+-- command that may still be decided.
+-- $1 uuid row id, $2 uuid the action that says so, or null
+SELECT action_id, status FROM bank_actions
+ WHERE row_id = $1::uuid AND (finished IS NULL OR send_until > clock_timestamp())
+UNION ALL
+SELECT action_id, status FROM bank_actions
+ WHERE other_row_id = $1::uuid AND finished IS NULL AND action_id IS DISTINCT FROM $2::uuid
+ LIMIT 1
+
+-- name: hand_on
+-- What was said to be a row is what that one is.
+-- $1 uuid row id, $2 uuid the row that it is
+UPDATE bank_rows SET same_as = $2::uuid WHERE same_as = $1::uuid
+
+-- name: drop_remake
+-- A held row is another one under a new guise: no row of its own. It says what its source shows of the
+-- other one.
+-- $1 uuid row id, $2 uuid the row that it is, $3 date posting date, $4 bigint posted order,
+-- $5 text description, $6 text transaction type, $7 date value date, $8 date transaction date,
+-- $9 bigint running balance, $10 text source
+UPDATE bank_rows
+   SET vanished = clock_timestamp(), retracted = clock_timestamp(), held = false, same_as = $2::uuid,
+       posting_date = $3::date, posted_order = $4::bigint, description = $5::text,
+       transaction_type = $6::text, value_date = $7::date, transaction_date = $8::date,
+       running_minor = $9::bigint, source = $10::text
  WHERE row_id = $1::uuid AND held AND decided IS NULL
 
 -- name: add_alias

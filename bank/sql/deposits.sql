@@ -46,26 +46,42 @@ SELECT account_id, currency, control_wallet, suspense_wallet, charges_wallet, fo
   FROM bank_accounts WHERE account_id = $1::text FOR NO KEY UPDATE
 
 -- name: known
--- The rows of some days, but for those whose booking was taken back.
+-- The rows of some days, but for those whose booking was taken back. Of those that people have said
+-- are another row the last of each source is among them, as long as that one has another source.
 -- $1 text account id, $2 date first, $3 date last
-SELECT row_id, posting_date, posted_order, credit, amount_minor, description, transaction_type,
-       value_date, transaction_date, running_minor, source, vanished IS NOT NULL AS vanished,
-       decided IS NOT NULL AS decided
-  FROM bank_rows
- WHERE account_id = $1::text AND posting_date BETWEEN $2::date AND $3::date
-   AND retracted IS NULL
- ORDER BY posting_date, posted_order, row_id
+SELECT r.row_id, r.posting_date, r.posted_order, r.credit, r.amount_minor, r.description,
+       r.transaction_type, r.value_date, r.transaction_date, r.running_minor, r.source,
+       r.vanished IS NOT NULL AS vanished, r.decided IS NOT NULL AS decided, r.same_as,
+       ARRAY(SELECT s.source FROM bank_rows s WHERE s.same_as = r.row_id) AS retold_by,
+       ARRAY(SELECT h.source FROM bank_exceptions e JOIN bank_rows h ON h.row_id = e.row_id
+              WHERE e.other_row_id = r.row_id AND e.kind = 'HELD' AND e.resolved IS NULL
+                AND h.vanished IS NULL AND h.credit = r.credit
+                AND h.amount_minor = r.amount_minor) AS suspected_in
+  FROM bank_rows r
+ WHERE r.account_id = $1::text AND r.posting_date BETWEEN $2::date AND $3::date
+   AND (r.retracted IS NULL
+        OR EXISTS (SELECT FROM bank_rows f
+                    WHERE f.row_id = r.same_as AND f.retracted IS NULL AND f.source <> r.source)
+           AND NOT EXISTS (SELECT FROM bank_rows n
+                            WHERE n.same_as = r.same_as AND n.source = r.source
+                              AND n.retracted > r.retracted))
+ ORDER BY r.posting_date, r.posted_order, r.row_id
 
 -- name: elsewhere
 -- Rows of other days whose payment was made on one of these.
 -- $1 text account id, $2 date first and $3 date last day that are looked at anyway, $4 date[] days
-SELECT row_id, posting_date, posted_order, credit, amount_minor, description, transaction_type,
-       value_date, transaction_date, running_minor, source, vanished IS NOT NULL AS vanished,
-       decided IS NOT NULL AS decided
-  FROM bank_rows
- WHERE account_id = $1::text AND transaction_date = ANY ($4::date[])
-   AND posting_date NOT BETWEEN $2::date AND $3::date AND retracted IS NULL
- ORDER BY posting_date, posted_order, row_id
+SELECT r.row_id, r.posting_date, r.posted_order, r.credit, r.amount_minor, r.description,
+       r.transaction_type, r.value_date, r.transaction_date, r.running_minor, r.source,
+       r.vanished IS NOT NULL AS vanished, r.decided IS NOT NULL AS decided, r.same_as,
+       ARRAY(SELECT s.source FROM bank_rows s WHERE s.same_as = r.row_id) AS retold_by,
+       ARRAY(SELECT h.source FROM bank_exceptions e JOIN bank_rows h ON h.row_id = e.row_id
+              WHERE e.other_row_id = r.row_id AND e.kind = 'HELD' AND e.resolved IS NULL
+                AND h.vanished IS NULL AND h.credit = r.credit
+                AND h.amount_minor = r.amount_minor) AS suspected_in
+  FROM bank_rows r
+ WHERE r.account_id = $1::text AND r.transaction_date = ANY ($4::date[])
+   AND r.posting_date NOT BETWEEN $2::date AND $3::date AND r.retracted IS NULL
+ ORDER BY r.posting_date, r.posted_order, r.row_id
 
 -- name: add_rows
 -- Rows that are new.
@@ -106,36 +122,77 @@ UPDATE bank_rows SET vanished = clock_timestamp()
  WHERE row_id = $1::uuid AND vanished IS NULL
 RETURNING vanished
 
--- name: open_with
--- The balance before the first row of all, once there is a row that tells one: less that row, and what
--- is stored before it.
+-- name: head
+-- The first row of an account that is shown and tells a balance, and those before it that told one and
+-- are gone; each with what the rows before it come to that tell none. What is another row is none.
 -- $1 text account id
 WITH shown AS (
-    SELECT running_minor,
-           sum(CASE WHEN credit THEN amount_minor ELSE -amount_minor END)
-               OVER (ORDER BY posting_date, posted_order, row_id) AS moved,
-           row_number() OVER (ORDER BY posting_date, posted_order, row_id) AS number
+    SELECT posting_date, coalesce(posted_order, 9223372036854775807) AS number, row_id
       FROM bank_rows
-     WHERE account_id = $1::text AND vanished IS NULL
-       AND EXISTS (SELECT FROM bank_accounts
-                    WHERE account_id = $1::text AND opening_minor IS NULL)
-), told AS (
-    SELECT running_minor - moved AS opening FROM shown
-     WHERE running_minor IS NOT NULL ORDER BY number LIMIT 1
+     WHERE account_id = $1::text AND vanished IS NULL AND running_minor IS NOT NULL
+     ORDER BY posting_date, posted_order, row_id
+     LIMIT 1
+), counted AS (
+    SELECT r.row_id, r.posting_date, coalesce(r.posted_order, 9223372036854775807) AS number,
+           CASE WHEN r.credit THEN r.amount_minor ELSE -r.amount_minor END AS signed_minor,
+           r.running_minor, r.retracted
+      FROM bank_rows r CROSS JOIN shown s
+     WHERE r.account_id = $1::text AND r.same_as IS NULL AND r.posting_date <= s.posting_date
+       AND (r.posting_date, coalesce(r.posted_order, 9223372036854775807), r.row_id)
+        <= (s.posting_date, s.number, s.row_id)
+), summed AS (
+    SELECT *, coalesce(sum(signed_minor) FILTER (WHERE running_minor IS NULL AND retracted IS NULL)
+                       OVER (ORDER BY posting_date, number, row_id), 0)::bigint AS untold_minor
+      FROM counted
 )
-UPDATE bank_accounts SET opening_minor = told.opening::bigint FROM told
- WHERE account_id = $1::text AND opening_minor IS NULL
+SELECT row_id, posting_date, number, signed_minor, running_minor, untold_minor
+  FROM summed
+ WHERE running_minor IS NOT NULL
+ ORDER BY posting_date, number, row_id
+
+-- name: opening
+-- What was held before the first row, as it is kept, and whose word that is.
+-- $1 text account id
+SELECT opening_minor, opening_row FROM bank_accounts WHERE account_id = $1::text
+
+-- name: open_with
+-- What was held before the first row.
+-- $1 text account id, $2 bigint amount, $3 uuid the row whose word it is; null as it was
+UPDATE bank_accounts
+   SET opening_minor = $2::bigint, opening_row = coalesce($3::uuid, opening_row)
+ WHERE account_id = $1::text
+
+-- name: close_opening
+-- The first row says again what is kept.
+-- $1 text account id
+UPDATE bank_exceptions
+   SET resolved = clock_timestamp(), resolution = 'CLOSED_BY_ITSELF', resolved_by = 'bank'
+ WHERE account_id = $1::text AND kind = 'GAP' AND row_id IS NULL AND resolved IS NULL
 
 -- name: before
 -- The last row before some days.
 -- $1 text account id, $2 date first
 SELECT row_id, posting_date, posted_order, credit, amount_minor, description, transaction_type,
        value_date, transaction_date, running_minor, source, vanished IS NOT NULL AS vanished,
-       decided IS NOT NULL AS decided
+       decided IS NOT NULL AS decided, same_as, ARRAY[]::text[] AS retold_by,
+       ARRAY[]::text[] AS suspected_in
   FROM bank_rows
  WHERE account_id = $1::text AND posting_date < $2::date AND vanished IS NULL
    AND running_minor IS NOT NULL
  ORDER BY posting_date DESC, posted_order DESC, row_id DESC
+ LIMIT 1
+
+-- name: after
+-- The first row after some days.
+-- $1 text account id, $2 date last
+SELECT row_id, posting_date, posted_order, credit, amount_minor, description, transaction_type,
+       value_date, transaction_date, running_minor, source, vanished IS NOT NULL AS vanished,
+       decided IS NOT NULL AS decided, same_as, ARRAY[]::text[] AS retold_by,
+       ARRAY[]::text[] AS suspected_in
+  FROM bank_rows
+ WHERE account_id = $1::text AND posting_date > $2::date AND vanished IS NULL
+   AND running_minor IS NOT NULL
+ ORDER BY posting_date, posted_order, row_id
  LIMIT 1
 
 -- name: raise_
@@ -176,12 +233,15 @@ UPDATE bank_exceptions
  WHERE row_id = $1::uuid AND kind = ANY ($2::text[]) AND resolved IS NULL
 
 -- name: close_gaps
--- Holes that are none any more, among those that end at these rows.
+-- Holes that are none any more, among those that end at these rows or at one that is none.
 -- $1 text account id, $2 text[] fingerprints of those that are still there, $3 uuid[] their rows
 UPDATE bank_exceptions
    SET resolved = clock_timestamp(), resolution = 'CLOSED_BY_ITSELF', resolved_by = 'bank'
  WHERE account_id = $1::text AND kind = 'GAP' AND resolved IS NULL
-   AND NOT (fingerprint = ANY ($2::text[])) AND row_id = ANY ($3::uuid[])
+   AND NOT (fingerprint = ANY ($2::text[]))
+   AND (row_id = ANY ($3::uuid[])
+        OR EXISTS (SELECT FROM bank_rows r
+                    WHERE r.row_id = bank_exceptions.row_id AND r.retracted IS NOT NULL))
 
 -- name: fetched
 -- How far the account was looked at. Once that was done through the API, no file says so.

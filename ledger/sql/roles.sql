@@ -45,9 +45,9 @@ GRANT INSERT ON sov.bank_rows, sov.bank_actions, sov.bank_verdicts, sov.bank_sta
                 sov.bank_aliases, sov.payouts, sov.payout_words, sov.payout_exports
    TO sov_banker;
 GRANT UPDATE (posting_date, posted_order, description, transaction_type, value_date,
-              transaction_date, running_minor, source, held, vanished, retracted, wallet_id, purpose,
-              matched_by, candidates, session_id, transfer_key, decided, transfer_id, booked, problem,
-              not_before)
+              transaction_date, running_minor, source, held, vanished, retracted, same_as, wallet_id,
+              purpose, matched_by, candidates, session_id, transfer_key, decided, transfer_id, booked,
+              problem, not_before)
    ON sov.bank_rows TO sov_banker;
 GRANT UPDATE (status, problem, send_until, finished) ON sov.bank_actions TO sov_banker;
 GRANT UPDATE (status, rows_read, rows_new, exceptions, problem, finished, covers_to)

@@ -188,6 +188,7 @@ async def test_the_uploader_writes_bulk_files_alone(database: Database, statemen
         "UPDATE bank_actions SET kind = 'WRITE_OFF'",
         "UPDATE bank_actions SET row_id = gen_random_uuid()",
         "UPDATE bank_actions SET detail = '{}'",
+        "UPDATE bank_actions SET other_row_id = gen_random_uuid()",
         "UPDATE bank_actions SET requested_owner = 'x'",
         "UPDATE payouts SET wallet_id = gen_random_uuid()",
         "UPDATE payouts SET amount_minor = 1",

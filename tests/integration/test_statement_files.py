@@ -16,6 +16,7 @@ from bank.investec.records import SAST
 from gateway import bank_schemas as schemas
 from ledger import keys
 from ledger.keys import Scope
+from tests.integration.actions import approved, asked
 from tests.integration.banks import Branch, banking, branch, of
 from tests.integration.comparisons import reconciling
 from tests.integration.tie_outs import LONG_AGO, comparisons_of, reconciled
@@ -216,8 +217,7 @@ async def test_two_sources_that_say_another_day_book_once(
             await town.fetch()
             (held,) = (await town.running.get("/v1/bank/exceptions"))["items"]
             assert held["kind"] == "HELD"
-            path = f"/v1/bank/exceptions/{held['exceptionId']}/resolutions"
-            await town.post("bank", path, {"resolution": "SAME", "reason": "seen"})
+            await approved(town, await asked(town, held["rowId"], "SAME"))
             found = await town.fetch()
             assert (found["new"], found["exceptions"], found["problem"]) == (0, 0, None)
         rows = [row for row in await town.rows() if row["retracted"] is None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from gateway import bank_schemas as schemas
 from ledger import keys
 from ledger.keys import Scope
+from tests.integration.actions import approved, asked, exception, suspended
 from tests.integration.banks import Branch, branch
 from tests.polling import eventually
 from tests.servers import Servers
@@ -21,44 +22,6 @@ from tests.servers import Servers
 async def town(servers: Servers, template: str, tmp_path: Path) -> AsyncIterator[Branch]:
     async with branch(servers, template, tmp_path) as ready, ready.bank():
         yield ready
-
-
-async def suspended(town: Branch, cents: int = 50_00, description: str = "who knows") -> str:
-    """A deposit in suspense; answers its row."""
-    before = len(await town.rows())
-    await town.play.credit(cents, description)
-    await town.fetch()
-    rows = await town.booked(before + 1)
-    return str(rows[-1]["row_id"])
-
-
-async def asked(town: Branch, row_id: str, kind: str, *shares: tuple[str, str], **more: Any) -> Any:
-    """An action about the row; answers its document."""
-    where = "suspense" if kind in ("ALLOCATE", "RETURN", "WRITE_OFF") else "bank/rows"
-    body: dict[str, Any] = {"kind": kind, "reason": "seen the proof"}
-    if shares:
-        body["shares"] = [{"walletId": wallet, "amount": amount} for wallet, amount in shares]
-    return await town.post("bank", f"/v1/{where}/{row_id}/actions", body, **more)
-
-
-async def approved(town: Branch, action: Mapping[str, Any], status: str = "DONE") -> Any:
-    """The action, once it stands so."""
-    path = f"/v1/bank/actions/{action['actionId']}"
-    await town.post("approver", f"{path}/approvals", {})
-
-    async def stands() -> Any:
-        found = await town.running.get(path)
-        return found if found["status"] == status else None
-
-    found = await eventually(stands, 30)
-    schemas.BankActionSchema.model_validate(found)
-    return found
-
-
-async def exception(town: Branch, kind: str) -> Any:
-    found = (await town.running.get("/v1/bank/exceptions"))["items"]
-    (only,) = [each for each in found if each["kind"] == kind]
-    return only
 
 
 async def test_a_deposit_is_allocated_to_several_wallets(town: Branch) -> None:
@@ -236,8 +199,12 @@ async def test_a_remake_of_a_vanished_row_is_held_until_people_say_what_it_is(to
     path = f"/v1/bank/exceptions/{held['exceptionId']}/resolutions"
     seen = {"resolution": "ACKNOWLEDGED", "reason": "seen"}
     assert (await town.post("bank", path, seen, 409))["code"] == "bank-conflict"
-    same = {"resolution": "SAME", "reason": "the bank corrected its words"}
-    schemas.BankExceptionSchema.model_validate(await town.post("bank", path, same))
+    same = {**seen, "resolution": "SAME"}
+    assert (await town.post("bank", path, same, 422))["errors"][0]["pointer"] == "/resolution"
+    action = await asked(town, held["rowId"], "SAME")
+    assert (action["status"], action["sameAs"]) == ("AWAITING_APPROVAL", row_id)
+    assert await town.exceptions() == [("VANISHED", False), ("HELD", False)]
+    await approved(town, action)
     assert await town.exceptions() == [("VANISHED", True), ("HELD", True)]
     assert (await town.fetch())["exceptions"] == 0
     assert await town.suspense() == Decimal(50)

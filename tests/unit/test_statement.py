@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import count
 from typing import Any
 from uuid import UUID
 
-import hypothesis
 import pytest
-from hypothesis import strategies
 
 from bank.investec.records import Direction, Row, Rows, RowStatus
-from bank.lines import API, Fetched, Line, settled
-from bank.statement import Known, compare, gaps, held_for_balance
+from bank.lines import API, Fetched, Known, Line, settled
+from bank.statement import compare, gaps, held_for_balance
 
 DAY = date(2026, 11, 2)
 WEEK = (DAY - timedelta(days=7), DAY + timedelta(days=7))
@@ -252,55 +248,43 @@ def test_the_chain_of_balances() -> None:
     assert gaps(known(line(1), line(2), line(3), spent)) == []
 
 
-@hypothesis.given(strategies.data())
-def test_however_the_bank_plays_no_deposit_is_new_twice(data: strategies.DataObject) -> None:
-    """Deposits come, are renumbered, vanish and come back; what was ever new is never more than
-    what came in."""
-    orders = count(1)
-    shown: list[Line] = []
-    hidden: list[Line] = []
-    stored: list[Known] = []
-    came = booked = 0
-    for _ in range(data.draw(strategies.integers(1, 6))):
-        for _ in range(data.draw(strategies.integers(0, 3))):
-            cents = data.draw(strategies.sampled_from((10, 20)))
-            shown.append(line(next(orders), cents, posting_date=DAY + timedelta(days=came % 2)))
-            came += 1
-        for place in data.draw(strategies.sets(strategies.integers(0, 9))):
-            if place < len(shown):
-                _play(data, shown, hidden, place, next(orders))
-        comes_back = data.draw(strategies.booleans())
-        if hidden and comes_back:
-            shown.append(hidden.pop())
-        changes = compare(stored, fetched(*data.draw(strategies.permutations(shown))))
-        _every_line_and_row_is_in_one_place(stored, shown, changes)
-        booked += len(changes.new)
-        at = {pair.known.row_id: pair.line for pair in changes.same}
-        gone = {each.row_id for each in changes.vanished}
-        stored = [
-            replace(each, line=at.get(each.row_id, each.line), vanished=each.row_id in gone)
-            for each in stored
-        ]
-        added = [*changes.new, *(each.line for each in changes.held)]
-        stored += [Known(UUID(int=len(stored) + n), each, API) for n, each in enumerate(added)]
-        assert booked <= came
+def retold(day: date) -> tuple[Known, Known, Line]:
+    """A row of the API, the row by which people have found it again in a file, and that line."""
+    of_file = line(None, description="rent naidoo", posting_date=day)
+    of_api, remake = known(line(1), of_file)
+    return (
+        replace(of_api, retold_by=frozenset({"CSV"})),
+        replace(remake, source="CSV", vanished=True, same_as=of_api.row_id),
+        of_file,
+    )
 
 
-def _play(
-    data: strategies.DataObject, shown: list[Line], hidden: list[Line], place: int, order: int
-) -> None:
-    match data.draw(strategies.sampled_from(("renumber", "hide", "reword"))):
-        case "renumber":
-            shown[place] = replace(shown[place], posted_order=order)
-        case "hide":
-            hidden.append(shown.pop(place))
-        case _:
-            shown[place] = replace(shown[place], description="other")
+def test_a_line_that_people_have_said_is_another_row_is_known_again() -> None:
+    of_api, remake, of_file = retold(DAY + timedelta(days=1))
+    changes = compare([of_api, remake], fetched(replace(of_file), source="CSV"))
+    assert [pair.known for pair in changes.same] == [remake]
+    assert (changes.new, changes.held, changes.vanished) == ([], [], [])
 
 
-def _every_line_and_row_is_in_one_place(
-    stored: Sequence[Known], shown: Sequence[Line], changes: Any
-) -> None:
-    lines = len(changes.same) + len(changes.new) + len(changes.held)
-    rows = len(changes.same) + len(changes.vanished) + len(changes.unseen)
-    assert (lines, rows) == (len(shown), len(stored))
+def test_a_row_that_was_found_again_explains_no_second_line() -> None:
+    of_api, remake, of_file = retold(DAY + timedelta(days=1))
+    for other in (replace(of_file), line(None, description="on the row's own day")):
+        changes = compare([of_api, remake], fetched(replace(of_file), other, source="CSV"))
+        assert [pair.known for pair in changes.same] == [remake]
+        assert (changes.new, changes.held) == ([other], [])
+
+
+def test_a_row_that_is_not_found_where_people_found_it_may_stand_elsewhere() -> None:
+    of_api, remake, _ = retold(DAY + timedelta(days=1))
+    other = line(None, description="on the row's own day")
+    changes = compare([of_api, remake], fetched(other, source="CSV"))
+    assert [(each.line, each.of) for each in changes.held] == [(other, of_api)]
+    assert (changes.same, changes.new, changes.vanished) == ([], [], [])
+
+
+def test_the_row_itself_goes_on_beside_what_people_have_said_of_it() -> None:
+    of_api, remake, _ = retold(DAY)
+    changes = compare([of_api, remake], fetched(line(1), line(2)))
+    assert [pair.known for pair in changes.same] == [of_api]
+    assert (changes.new, changes.vanished, changes.unseen) == ([line(2)], [], [])
+    assert compare([of_api, remake], fetched()).vanished == [of_api]
