@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.bank_process import Moment, reached, running, stopping_at
+from tests.integration.actions import asked, exceptions_of
 from tests.integration.banks import Branch, branch
 from tests.polling import eventually
 from tests.servers import Servers
@@ -26,6 +27,12 @@ BOOKING = [
 ACTING = [
     Moment("bank_actions", "UPDATE", "NEW.send_until IS NOT NULL AND NEW.status = 'APPROVED'"),
     Moment("bank_actions", "UPDATE", "NEW.status = 'DONE'"),
+]
+
+
+JOINING = [
+    Moment("bank_rows", "UPDATE", "OLD.same_as IS NULL AND NEW.same_as IS NOT NULL"),
+    Moment("bank_rows", "UPDATE", "OLD.vanished IS NOT NULL AND NEW.vanished IS NULL"),
 ]
 
 
@@ -91,6 +98,34 @@ async def test_killed_on_the_way_of_an_allocation(
         await eventually(done, 60)
     assert (await town.balance("alice-01"), await town.suspense()) == (Decimal(80), Decimal(0))
     await town.assert_ties()
+
+
+@pytest.mark.parametrize("moment", JOINING, ids=str)
+async def test_killed_while_a_held_row_becomes_another(
+    town: Branch, tmp_path: Path, moment: Moment
+) -> None:
+    (shown,) = await town.play.credit(50_00, "who knows")
+    async with running(town, tmp_path):
+        (first,) = await town.booked(1, within_s=60)
+        await town.play.change(shown, "vanish")
+        await town.play.credit(50_00, "who knows, corrected")
+        (held,) = await eventually(lambda: exceptions_of(town, "HELD"), 60)
+    action = await asked(town, held["rowId"], "SAME")
+    path = f"/v1/bank/actions/{action['actionId']}"
+    await town.post("approver", f"{path}/approvals", {})
+    async with stopping_at(town.owner, moment), running(town, tmp_path):
+        await reached(town.owner)
+    assert (await town.running.get(path))["status"] == "APPROVED"
+    async with running(town, tmp_path):
+
+        async def done() -> bool:
+            return bool((await town.running.get(path))["status"] == "DONE")
+
+        await eventually(done, 60)
+    (row,) = [row for row in await town.rows() if row["retracted"] is None]
+    assert (row["row_id"], row["description"]) == (first["row_id"], "who knows, corrected")
+    assert all(resolved for _, resolved in await town.exceptions())
+    assert await town.suspense() == Decimal(50)
 
 
 async def test_a_second_process_stands_by_and_takes_over(town: Branch, tmp_path: Path) -> None:
