@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,7 +16,7 @@ import structlog
 
 from bank.investec import reading
 from bank.investec.access import Access, Patience
-from bank.investec.errors import NotAdmitted, Refused, Unavailable
+from bank.investec.errors import NotAdmitted, NoToken, Refused, Unavailable
 from bank.investec.fields import Unreadable, document
 from topology.texts import clean
 
@@ -41,6 +40,11 @@ NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 NO_ANSWER: Final = (httpx.RequestError, TimeoutError)
 
 Sleep = Callable[[float], Awaitable[None]]
+Before = Callable[[], Awaitable[None]]
+
+_CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+#: What the transport tells when it has a connection, before the first byte of a request leaves.
+_LEAVES: Final = "http11.send_request_headers.started"
 
 _log = structlog.get_logger(__name__)
 
@@ -88,7 +92,7 @@ class Answer:
 
 class Calls:
     """Tasks may share it. Raises ``NOT_SENT``, ``NO_ANSWER``, or ``Unavailable`` and
-    ``NotAdmitted``: then there was no token, or no time left, and the call was not made."""
+    ``NoToken``: then there was no token, and the call was not made."""
 
     def __init__(self, access: Access, http: httpx.AsyncClient, patience: Patience) -> None:
         self._access, self._http, self._patience = access, http, patience
@@ -115,30 +119,32 @@ class Calls:
     async def get(self, path: str, asked: dict[str, str] | None = None) -> Answer:
         return await self._authorised("GET", path, self._patience.answer_s, params=asked)
 
-    async def post(self, path: str, body: dict[str, Any], until_s: float) -> Answer:
-        """Nothing is sent later than ``until_s``, by ``time.monotonic``."""
-        limit_s = self._patience.payment_s
-        return await self._authorised("POST", path, limit_s, until_s, json=body)
+    async def post(self, path: str, body: dict[str, Any], before: Before) -> Answer:
+        """``before`` is awaited each time that the connection is there and nothing has left yet;
+        what it raises is raised, and nothing was sent."""
 
-    async def _authorised(
-        self, method: str, path: str, limit_s: float, until_s: float = math.inf, **more: Any
-    ) -> Answer:
+        async def trace(event: str, _info: object) -> None:
+            if event == _LEAVES:
+                await before()
+
+        more = {"json": body, "extensions": {"trace": trace}}
+        return await self._authorised("POST", path, self._patience.payment_s, **more)
+
+    async def _authorised(self, method: str, path: str, limit_s: float, **more: Any) -> Answer:
         """A token that the bank calls bad is renewed, once: under it nothing was looked at."""
         token = await self._current_token()
-        answer = await self._call(method, path, token, limit_s, until_s, **more)
+        answer = await self._call(method, path, token, limit_s, **more)
         if answer.status != _UNAUTHORISED:
             return answer
         async with self._renewing:
             if self._token == token:
                 self._good_until_s = 0.0
         token = await self._current_token()
-        return await self._call(method, path, token, limit_s, until_s, **more)
+        return await self._call(method, path, token, limit_s, **more)
 
     async def _call(
-        self, method: str, path: str, token: str, limit_s: float, until_s: float, **more: Any
+        self, method: str, path: str, token: str, limit_s: float, **more: Any
     ) -> Answer:
-        if time.monotonic() > until_s:
-            raise Unavailable("held up for too long before it was sent")
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         async with asyncio.timeout(limit_s):
             async with self._http.stream(method, path, headers=headers, **more) as response:
@@ -146,10 +152,10 @@ class Calls:
 
     async def _current_token(self) -> str:
         async with self._renewing:
-            if time.monotonic() >= self._good_until_s:
+            if now_s() >= self._good_until_s:
                 self._token, good_for_s = await self._new_token()
                 left_s = min(good_for_s, _LONGEST_TOKEN_S) - _RENEW_BEFORE_S
-                self._good_until_s = time.monotonic() + max(0, left_s)
+                self._good_until_s = now_s() + max(0, left_s)
             return self._token
 
     async def _new_token(self) -> tuple[str, int]:
@@ -167,24 +173,30 @@ class Calls:
             if answer.is_passing:
                 raise Unavailable(f"no token: the bank answered {answer.text}")
             if not answer.is_success:
-                raise NotAdmitted(f"no token: the bank answered {answer.text}")
+                raise NoToken(f"no token: the bank answered {answer.text}")
             return reading.token(document(answer.body))
         except (*NO_ANSWER, Unreadable) as error:
             raise Unavailable(f"no token: {said(error)}") from error
+
+
+def now_s() -> float:
+    """By a clock that goes on while the machine sleeps: what was said before is old when it
+    wakes."""
+    return time.clock_gettime(_CLOCK)
 
 
 class Pauses:
     """Between attempts at something that is safe to ask again, until ``until_s``."""
 
     def __init__(self, patience_s: float, sleep: Sleep) -> None:
-        self.until_s = time.monotonic() + patience_s
+        self.until_s = now_s() + patience_s
         self._next_s = _FIRST_PAUSE_S
         self._sleep = sleep
 
     async def rest(self, path: str, problem: str, at_least_s: float = 0.0) -> None:
         """Raises ``Unavailable`` where patience would be over by then."""
         pause_s = max(self._next_s, at_least_s)
-        if time.monotonic() + pause_s > self.until_s:
+        if now_s() + pause_s > self.until_s:
             raise Unavailable(f"{problem}; ask again later")
         _log.info("bank.asked_again", path=path, problem=problem, pause_s=pause_s)
         spread = random.uniform(0.8, 1.2) if not at_least_s else 1.0  # noqa: S311  no secret

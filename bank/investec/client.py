@@ -16,7 +16,18 @@ from urllib.parse import quote
 
 from bank.investec import reading
 from bank.investec.access import Access, Patience
-from bank.investec.calls import NO_ANSWER, NOT_SENT, TOO_MANY, Answer, Calls, Pauses, Sleep, said
+from bank.investec.calls import (
+    NO_ANSWER,
+    NOT_SENT,
+    TOO_MANY,
+    Answer,
+    Before,
+    Calls,
+    Pauses,
+    Sleep,
+    now_s,
+    said,
+)
 from bank.investec.errors import OutcomeUnknown, Unavailable
 from bank.investec.fields import Unreadable, document
 from bank.investec.records import (
@@ -37,6 +48,10 @@ _NOT_ADMITTED: Final = frozenset({401, 403})
 _REFUSALS: Final = frozenset({400, 404, 422})
 
 Read = TypeVar("Read")
+
+
+async def _nothing() -> None:
+    """What a payment waits for where its caller has not said."""
 
 
 class Investec:
@@ -115,8 +130,13 @@ class Investec:
             f"{_PRIVATE}{account}/authorisationsetupdetails", reading.authorisation_setup
         )
 
-    async def pay(self, account_id: str, payment: Payment) -> Submitted:
+    async def pay(
+        self, account_id: str, payment: Payment, before: Before = _nothing
+    ) -> Submitted:
         """Pay one beneficiary. Raises any ``BankError``; cancelled, it may have been made.
+
+        ``before`` is awaited each time that it is about to leave, the last moment to raise what
+        speaks against it: then it was not sent, and is not.
 
         One item per call: what happens to the others where one of several is refused is nowhere
         written.
@@ -130,7 +150,8 @@ class Investec:
             }
         if payment.faster:
             item["fasterPayment"] = True
-        return await self._send(f"{_account(account_id)}/paymultiple", {"paymentList": [item]})
+        path = f"{_account(account_id)}/paymultiple"
+        return await self._send(path, {"paymentList": [item]}, before)
 
     async def transfer(self, account_id: str, payment: Payment) -> Submitted:
         """Pay another of the holder's own accounts. Raises any ``BankError``."""
@@ -156,13 +177,19 @@ class Investec:
                 problem = str(error)
             await pauses.rest(path, problem, after_s)
 
-    async def _send(self, path: str, body: dict[str, Any]) -> Submitted:
+    async def _send(self, path: str, body: dict[str, Any], before: Before = _nothing) -> Submitted:
         """Ask for one payment, and never again once the bank may have heard it."""
         pauses = Pauses(self._patience.payment_again_s, self._sleep)
+
+        async def in_time() -> None:
+            await before()
+            if now_s() > pauses.until_s:
+                raise Unavailable("held up for too long before it was sent")
+
         while True:
             after_s = 0.0
             try:
-                answer = await self._calls.post(path, body, pauses.until_s)
+                answer = await self._calls.post(path, body, in_time)
                 if answer.status != TOO_MANY:
                     return _understood(answer)
                 # "Retry the request": it was counted, not looked at.

@@ -4,6 +4,7 @@ BankError
  ├─ Unavailable       it did not answer, or not now; nothing was done: ask again later
  ├─ Refused           it said no; nothing was done
  │   └─ NotAdmitted   to who asks, not to what is asked for: other credentials may help
+ │       └─ NoToken   and so nothing can be asked at all
  └─ OutcomeUnknown    a payment was sent and no answer understood: only its row can tell
 """
 
@@ -24,6 +25,10 @@ class Refused(BankError):
 
 class NotAdmitted(Refused):
     """It was not looked at what is asked for: who asks is not known, or may not."""
+
+
+class NoToken(NotAdmitted):
+    """The credentials themselves are not good: no call was made, and none can be."""
 
 
 class OutcomeUnknown(BankError):

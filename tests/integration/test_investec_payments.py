@@ -242,6 +242,30 @@ async def test_nobody_there_is_definite(tmp_path: Path) -> None:
             await bank.pay("1", payment("x"))
 
 
+async def test_whoever_asks_is_asked_each_time_that_a_payment_leaves(
+    bank: Investec, play: Play
+) -> None:
+    looked: list[int] = []
+
+    async def look() -> None:
+        looked.append(len(await play.payments()))
+
+    async def object_to_it() -> None:
+        raise LookupError
+
+    await play.credit(100_00, "float")
+    to = await play.beneficiary("Thandi")
+    with pytest.raises(LookupError):
+        await bank.pay(play.account_id, payment(to), object_to_it)
+    assert await play.payments() == []
+    # Over a connection that was there before, under a token that is not good any more, after 429.
+    await play.http.delete("/simulator/tokens")
+    await play.fault(route="payments", kind="status", status=429)
+    await bank.pay(play.account_id, payment(to), look)
+    assert looked == [0, 0, 0]
+    assert len(await play.payments()) == 1
+
+
 async def test_a_process_that_thaws_sends_nothing_any_more(play: Play) -> None:
     async def frozen(_: float) -> None:
         await asyncio.sleep(3.2)
