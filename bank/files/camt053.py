@@ -8,8 +8,8 @@ Strd/CdtrRefInf/Ref}}}``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import date, datetime
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -17,11 +17,12 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from bank.files.entries import Entry, FileInvalid, Statement
-from bank.investec.records import bank_day
+from bank.investec.records import SAST, bank_day
 
-_OPENING: Final = frozenset({"OPBD", "PRCD"})
+_OPENING: Final = ("OPBD", "PRCD")
 _CLOSING: Final = "CLBD"
 _ZONED: Final = re.compile(r"T.*(Z|[+-][0-9]{2}:[0-9]{2})$")
+_MIDNIGHT: Final = re.compile(r"T00:00(?::00(?:\.0+)?)?$")
 
 
 def read(body: bytes) -> Statement:
@@ -41,22 +42,35 @@ def read(body: bytes) -> Statement:
 
 
 def _statement(statement: Any) -> Statement:
-    entries = [_entry(each) for each in _children(statement, "Ntry") if _is_booked(each)]
+    booked = [each for each in _children(statement, "Ntry") if _is_booked(each)]
+    entries = [_entry(each) for each in booked]
     balances = {
         _text(each, "Tp", "CdOrPrtry", "Cd"): _signed(each) for each in _children(statement, "Bal")
     }
     opening = next((balances[code] for code in _OPENING if code in balances), None)
-    currencies = {each.get("Ccy") for each in _all(statement, "Amt")} - {None}
-    own = _text(statement, "Acct", "Ccy")
     return Statement(
         sorted(entries, key=lambda entry: entry.booked),
-        own or (currencies.pop() if len(currencies) == 1 else None),
+        _currency(statement, booked),
         opening,
         balances.get(_CLOSING),
         _day(_text(statement, "FrToDt", "FrDtTm")),
-        _day(_text(statement, "FrToDt", "ToDtTm")),
+        _last_day(_text(statement, "FrToDt", "ToDtTm")),
         _text(statement, "Acct", "Id", "IBAN") or _text(statement, "Acct", "Id", "Othr", "Id"),
     )
+
+
+def _currency(statement: Any, booked: Sequence[Any]) -> str:
+    """Of what was booked, and of the balances: other amounts are what was instructed, or charged
+    elsewhere. Raises ``FileInvalid`` unless it is one."""
+    holders = (*_children(statement, "Bal"), *booked)
+    named = {amount.get("Ccy") for each in holders for amount in _children(each, "Amt")}
+    own = _text(statement, "Acct", "Ccy")
+    if own is not None:
+        named.add(own)
+    if len(named) != 1 or None in named:
+        told = ", ".join(sorted(each or "none" for each in named)) or "none"
+        raise FileInvalid(f"its amounts have to be in one currency, and are in {told}")
+    return str(named.pop())
 
 
 def _entry(entry: Any) -> Entry:
@@ -116,3 +130,13 @@ def _day(text: str | None) -> date | None:
     if _ZONED.search(text):
         return bank_day(datetime.fromisoformat(text))
     return date.fromisoformat(text[:10])
+
+
+def _last_day(text: str | None) -> date | None:
+    """A period that ends with the first moment of a day has nothing of it."""
+    if text is None:
+        return None
+    if _ZONED.search(text):
+        text = datetime.fromisoformat(text).astimezone(SAST).replace(tzinfo=None).isoformat()
+    day = date.fromisoformat(text[:10])
+    return day - timedelta(days=1) if _MIDNIGHT.search(text) else day

@@ -11,6 +11,7 @@ from typing import Final
 
 from bank.lines import Fetched, Line, minor
 from ledger.money import LIMIT_MINOR
+from topology.texts import clean
 
 #: Banks and programs write more; what is longer helps nobody to match.
 _LONGEST: Final = 500
@@ -109,7 +110,7 @@ def _line(entry: Entry, amount: int, running: int | None) -> Line:
 
 
 def _clean(text: str) -> str:
-    return " ".join(text.replace("\0", " ").split())[:_LONGEST]
+    return " ".join(clean(text).split())[:_LONGEST]
 
 
 def _bounded(balance: int) -> int:

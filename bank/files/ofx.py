@@ -21,7 +21,11 @@ _DAY: Final = re.compile(r"[0-9]{8}", re.ASCII)
 _TIME: Final = re.compile(
     r"([0-9]{14})(?:\.[0-9]+)?\s*\[([+-]?[0-9]{1,2}(?:\.[0-9]+)?)(?::[^\]]*)?\]", re.ASCII
 )
-_CHARSET: Final = re.compile(rb"^CHARSET:\s*(\S+)", re.M)
+#: No other of Python's codecs: some take days for what a file may hold, or are no text.
+_CHARSET: Final = re.compile(
+    rb"^CHARSET:[ \t]*(utf-8|iso-8859-1|us-ascii|(?:cp|windows-)?[0-9]{3,5})[ \t]*\r?$", re.M | re.I
+)
+_CURRENCY: Final = re.compile(r"<CURRENCY>", re.I)
 
 
 def read(body: bytes) -> Statement:
@@ -33,11 +37,14 @@ def read(body: bytes) -> Statement:
         raise FileInvalid("it has not exactly one bank statement; hand in one account at a time")
     head, _, _ = text.partition("<STMTTRN>")
     around = _elements(head)
+    found = _ENTRY.findall(text)
+    if any(_CURRENCY.search(each) for each in found):
+        raise FileInvalid("it has entries in another currency than its own")
     try:
-        entries = [_entry(_elements(each)) for each in _ENTRY.findall(text)]
+        entries = [_entry(_elements(each)) for each in found]
         return Statement(
             sorted(entries, key=lambda entry: entry.booked),
-            around.get("CURDEF"),
+            around["CURDEF"],
             first=_day(around["DTSTART"]) if "DTSTART" in around else None,
             last=_day(around["DTEND"]) if "DTEND" in around else None,
             account=around.get("ACCTID"),

@@ -114,6 +114,28 @@ def test_a_time_of_another_zone_is_on_the_day_of_south_africa() -> None:
 
 
 @pytest.mark.parametrize(
+    ("ends", "day"),
+    [
+        (b"2026-11-03T23:59:59", 3),
+        (b"2026-11-04T00:00:00", 3),
+        (b"2026-11-04T00:00:00.000+02:00", 3),
+        (b"2026-11-03T22:00:00Z", 3),
+        (b"2026-11-04", 4),
+    ],
+)
+def test_a_period_that_ends_at_midnight_has_nothing_of_the_next_day(ends: bytes, day: int) -> None:
+    found = fetched("CAMT053", CAMT053.replace(b"2026-11-03T23:59:59", ends))
+    assert found.last == date(2026, 11, day)
+
+
+def test_the_opening_balance_is_the_one_of_this_statement() -> None:
+    before = CAMT053[CAMT053.index(b"<Bal>") : CAMT053.index(b"</Bal>") + 6]
+    closed = before.replace(b"OPBD", b"PRCD").replace(b"1000.00", b"999.00")
+    for both in (before + closed, closed + before):
+        assert len(fetched("CAMT053", CAMT053.replace(before, both)).lines) == 2
+
+
+@pytest.mark.parametrize(
     ("format_", "body"),
     [
         ("MT940", MT940.replace(b"1229,50", b"1229,51")),
@@ -196,9 +218,9 @@ def test_a_file_of_another_account_is_refused(format_: str, body: bytes) -> None
             read(format_, body, None, "ZAR", 2, numbers)
 
 
-def test_what_no_database_keeps_is_left_out() -> None:
+def test_what_no_database_keeps_is_replaced() -> None:
     found = fetched("OFX", OFX_XML.replace(b"FEE</TRN", b"F\0E\0</TRN"))
-    assert found.lines[1].transaction_type == "F E"
+    assert found.lines[1].transaction_type == "F\ufffdE\ufffd"
 
 
 def test_csv_as_other_countries_write_it() -> None:
