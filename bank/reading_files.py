@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,15 +11,19 @@ import asyncpg
 import structlog
 
 from bank.accounts import followed
+from bank.failures import PASSING
 from bank.files.formats import FileInvalid, read
+from bank.investec.fields import SHOWN
 from bank.investec.records import bank_day
 from bank.lines import Fetched
 from bank.services import Services
 from bank.sql import DEPOSITS as SQL
 from bank.stored import BankAccount
 from bank.storing import store
+from topology.texts import clean
 
-_NOT_STORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, OverflowError)
+#: What a database will not keep, however often it is asked.
+_NOT_STORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 #: Of one file; nobody looks at more. It is another account's, or not in the bank's order.
 _MOST_EXCEPTIONS: Final = 1000
 
@@ -33,34 +37,49 @@ class Files:
         self._services = services
 
     async def run(self) -> None:
-        pool = self._services.pool
-        while (file := await pool.fetchrow(SQL.waiting_statements)) is not None:
-            accounts = {each.account_id: each for each in await followed(pool)}
-            account = accounts[file["account_id"]]
+        """Raises a database's error, once whatever it does not stand in the way of is done."""
+        failed: dict[str, Exception] = {}
+        # Files of one account are read in their order, those of the others meanwhile.
+        while (file := await self._first(list(failed))) is not None:
             try:
-                fetched = await asyncio.to_thread(
-                    read,
-                    *(file["format"], file["body"], file["columns"]),
-                    *(account.currency, account.exponent),
-                    (account.account_id, account.account_number),
-                )
-            except Exception as error:  # whatever is in a file must not stop those behind it
-                problem = str(error)
-                if not isinstance(error, FileInvalid):
-                    _log.exception("bank.file_defect", file=str(file["statement_id"]))
-                    problem = f"it could not be read, which is a defect of ours: {error!r}"
-                _log.warning("bank.file_refused", file=str(file["statement_id"]), why=problem)
-                await pool.fetch(SQL.end_statement, file["statement_id"], 0, 0, 0, problem)
-                continue
-            try:
-                await self._store(file, account, self._until_today(fetched))
-            except FileInvalid as error:
-                await pool.fetch(SQL.end_statement, file["statement_id"], 0, 0, 0, str(error))
-            except _NOT_STORABLE as error:
-                _log.exception("bank.file_defect", file=str(file["statement_id"]))
-                problem = f"it could not be stored: {error}"
-                await pool.fetch(SQL.end_statement, file["statement_id"], 0, 0, 0, problem)
+                await self._take(file)
+            except PASSING as error:
+                failed[file["account_id"]] = error
             self._services.wake("matching")
+        if failed:
+            raise next(iter(failed.values()))
+
+    async def _first(self, but_of: Sequence[str]) -> Mapping[str, Any] | None:
+        found: Mapping[str, Any] | None = await self._services.pool.fetchrow(
+            SQL.waiting_statements, but_of
+        )
+        return found
+
+    async def _take(self, file: Mapping[str, Any]) -> None:
+        accounts = {each.account_id: each for each in await followed(self._services.pool)}
+        account = accounts[file["account_id"]]
+        try:
+            fetched = await asyncio.to_thread(
+                read,
+                *(file["format"], file["body"], file["columns"]),
+                *(account.currency, account.exponent),
+                (account.account_id, account.account_number),
+            )
+            await self._store(file, account, self._until_today(fetched))
+        except FileInvalid as error:
+            await self._refuse(file, str(error))
+        except Exception as error:
+            if isinstance(error, PASSING) and not isinstance(error, _NOT_STORABLE):
+                raise
+            # Whatever is in a file must not stop those behind it.
+            _log.exception("bank.file_defect", file=str(file["statement_id"]))
+            await self._refuse(file, f"it was not taken in, which is a defect of ours: {error!r}")
+
+    async def _refuse(self, file: Mapping[str, Any], problem: str) -> None:
+        """For good. The problem quotes the file, which may hold what no database keeps."""
+        told = clean(problem)[:SHOWN]
+        _log.warning("bank.file_refused", file=str(file["statement_id"]), why=told)
+        await self._services.pool.fetch(SQL.end_statement, file["statement_id"], 0, 0, 0, told)
 
     def _until_today(self, fetched: Fetched) -> Fetched:
         """No file says what will not be there on a day to come, whatever it says that it covers."""
@@ -70,8 +89,8 @@ class Files:
         )
 
     async def _store(self, file: Mapping[str, Any], account: BankAccount, fetched: Fetched) -> None:
-        """Unless it says something new and nobody else has agreed to it: then nothing is kept of it
-        but how much that was."""
+        """Once somebody else has agreed; until then nothing is kept of it but how much is new.
+        One that says nothing new still proves days: that takes two as well."""
         async with self._services.pool.acquire() as connection:
             attempt = connection.transaction()
             await attempt.start()
@@ -82,7 +101,7 @@ class Files:
                         f"people would have to look at {stored.exceptions} rows of it"
                     )
                 found = (file["statement_id"], stored.rows, stored.new, stored.exceptions)
-                if file["approved"] or not (stored.new or stored.exceptions or stored.changed):
+                if file["approved"]:
                     await connection.execute(SQL.covers, found[0], fetched.complete_to)
                     await connection.fetch(SQL.end_statement, *found, None)
                     await attempt.commit()

@@ -218,8 +218,8 @@ class Deposits:
                 tag=TAG,
                 summary="Hand in a statement file",
                 description="Each row of it is booked once, whichever file or look at the bank it"
-                " came by first. The same file again is the first one. Where it says anything new"
-                " it waits for another person's approval.",
+                " came by first. The same file again is the first one. It"
+                " waits for another person's approval.",
                 success={ACCEPTED: Success("It has arrived", StatementSchema)},
                 problems=(GatewayCode.SAME_OWNER,),
                 query=(_OF_ACCOUNT, _FORMAT, _COLUMNS),

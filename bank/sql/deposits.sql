@@ -307,11 +307,14 @@ SELECT statement_id, account_id, format, uploaded_by, uploaded_owner, uploaded, 
 
 -- name: waiting_statements
 -- The first file that is to be read, and whether it is to be believed.
+-- $1 text[] but of these accounts
 SELECT s.statement_id, s.account_id, s.format, s.columns, s.body, s.status = 'APPROVED' AS approved
-  FROM bank_statements s WHERE s.status IN ('RECEIVED', 'APPROVED') ORDER BY s.uploaded LIMIT 1
+  FROM bank_statements s
+ WHERE s.status IN ('RECEIVED', 'APPROVED') AND s.account_id <> ALL ($1::text[])
+ ORDER BY s.uploaded LIMIT 1
 
 -- name: await_approval
--- The file says something new: somebody else has to agree to it.
+-- Somebody else has to agree to the file.
 -- $1 uuid statement id, $2 integer rows, $3 integer new, $4 integer exceptions
 UPDATE bank_statements
    SET status = 'AWAITING_APPROVAL', rows_read = $2::integer, rows_new = $3::integer,

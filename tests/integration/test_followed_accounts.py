@@ -203,6 +203,12 @@ async def handed_in(town: Branch, day: date, *cents: int) -> None:
     assert answer.status_code == 202, answer.text
     path = f"/v1/bank/statements/{answer.json()['statementId']}"
 
+    async def waits() -> bool:
+        return bool((await town.running.get(path))["status"] == "AWAITING_APPROVAL")
+
+    await eventually(waits, 30)
+    await town.post("approver", f"{path}/approvals", {})
+
     async def is_finished() -> Mapping[str, Any] | None:
         found: Mapping[str, Any] = await town.running.get(path)
         return found if found["finished"] else None

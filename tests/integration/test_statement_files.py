@@ -111,7 +111,7 @@ async def test_one_person_puts_money_nowhere_by_a_file(town: Branch) -> None:
     await town.booked(1)
     assert await town.balance("alice-01") == Decimal(10)
     nothing_new = await handed_in(town, file + "\n", approve=False)
-    assert (nothing_new["status"], nothing_new["new"]) == ("DONE", 0)
+    assert (nothing_new["status"], nothing_new["new"]) == ("AWAITING_APPROVAL", 0)
     await town.assert_ties()
 
 
