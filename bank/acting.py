@@ -19,7 +19,7 @@ import structlog
 from bank import remakes, returns
 from bank.actions import Kind, Share, export_of, shares_of
 from bank.opening import opening_of, reopen
-from bank.payouts import names, paid_as_one
+from bank.payouts import claiming, names, paid_as_one
 from bank.payouts.orders import Payout
 from bank.refusals import BankRefusal, Conflict
 from bank.services import ACTOR, Services
@@ -164,6 +164,7 @@ class Acting:
                     opened = await opening_of(connection, account_id)
                     await connection.execute(SQL.retract, row_id)
                     await returns.taken_back(connection, action)
+                    await claiming.taken_back(connection, row_id, action["action_id"])
                     await reopen(connection, account_id, opened, disowned=row_id)
                     kinds, resolution = ["VANISHED", "HELD"], "RETRACTED"
                 case _:

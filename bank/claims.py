@@ -24,7 +24,7 @@ class Claim:
     session_id: str | None = None
     """Spends what the session holds."""
     transfer_key: str | None = None
-    """Default: made of the row's id."""
+    """Default: ``key_of`` the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,11 @@ class Wait:
     claimant has raised the exception."""
 
     why: str
+
+
+def key_of(row_id: UUID) -> str:
+    """Of the transfer that books a row whose claim names no other."""
+    return f"bank-row:{row_id}"
 
 
 class Claimant(Protocol):

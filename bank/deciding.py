@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from bank.claims import Claim, Claimant, Wait
+from bank.claims import Claim, Claimant, Wait, key_of
 from bank.matching import Match, aliases, match, references
 from bank.services import Services
 from bank.sql import DEPOSITS as SQL
@@ -51,7 +51,7 @@ class Deciding:
             claim.matched_by,
             list(candidates),
             claim.session_id,
-            claim.transfer_key or f"bank-row:{row.row_id}",
+            claim.transfer_key or key_of(row.row_id),
         )
 
     async def _claimed(self, connection: Any, row: StoredRow) -> Claim | Wait | None:

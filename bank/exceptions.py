@@ -17,6 +17,7 @@ _SEEN: Final = frozenset(
 _NEXT: Final = {
     "VANISHED": "it comes back by itself, or its booking is taken back (an action RETRACT)",
     "HELD": "it is another row (an action SAME), or one of its own (an action BOOK)",
+    "PAYOUT": "it is a payout's (`./sov payouts row`), or one of its own (an action BOOK)",
 }
 
 
@@ -27,6 +28,8 @@ async def acknowledge(connection: Any, exception_id: UUID, person: Person, reaso
         raise NotThere(f"there is no exception {exception_id}")
     if found["resolved"] is not None:
         raise Conflict("the exception was resolved before")
-    if found["kind"] not in _SEEN:
+    # Seen, and not booked for all that: the row would wait for ever, and be listed nowhere.
+    is_waiting = found["kind"] == "PAYOUT" and found["waits"]
+    if is_waiting or found["kind"] not in _SEEN:
         raise Conflict(f"that is not enough for {found['kind']}: {_NEXT[found['kind']]}")
     await connection.execute(SQL.resolve, exception_id, "ACKNOWLEDGED", person.key_id, reason)

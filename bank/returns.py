@@ -83,13 +83,15 @@ async def taken_back(connection: Any, row: Mapping[str, Any]) -> None:
 async def _doubtful(
     connection: Any, row: StoredRow, found: Sequence[Mapping[str, Any]]
 ) -> Wait | None:
-    if not found or await connection.fetchval(PAYOUTS.on_its_own, row.row_id):
+    # Not that of payouts: who has looked at this doubt has said nothing about one of theirs.
+    fingerprint = f"return {row.row_id}"
+    if not found or await connection.fetchval(PAYOUTS.on_its_own, row.row_id, fingerprint):
         return None
     named = ", ".join(f"{each['reference']} ({each['status']})" for each in found)
     why = f"it names a return and is not it: {named}"
     await connection.execute(
         DEPOSITS.raise_,
-        *(uuid_utils.compat.uuid7(), row.account_id, "PAYOUT", str(row.row_id)),
+        *(uuid_utils.compat.uuid7(), row.account_id, "PAYOUT", fingerprint),
         *(row.row_id, None, why),
     )
     return Wait(why)

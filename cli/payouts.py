@@ -69,7 +69,8 @@ def show(payout_id: str, as_json: bool) -> None:
         told = "says that the bank will not pay it: approve --giving-up, or refuse"
         click.echo(f"  {payout['givingUp']} {told}")
     if payout["namedRow"] is not None:
-        told = f"says that row {payout['namedRow']} is its: approve --row, or refuse"
+        row_id = payout["namedRow"]
+        told = f"says that row {row_id} is its: approve --row {row_id}, or refuse"
         click.echo(f"  {payout['namedBy']} {told}")
     for word in payout["words"]:
         reason = f": {word['reason']}" if word["reason"] else ""
@@ -87,7 +88,9 @@ def show(payout_id: str, as_json: bool) -> None:
 @click.option("--beneficiary-id", help="What our bank calls the payee, where that is known.")
 @click.option("--their-reference", required=True, help="What the payee's statement shows.")
 @click.option("--account", "bank_account_id", help="May be left out where there is one alone.")
-@click.option("--key", help="The idempotency key: the same one asks for nothing again.")
+@click.option(
+    "--key", help="The idempotency key: the same one asks for nothing again. Drawn if left out."
+)
 @click.option("--description", help="For our own people.")
 def create(
     wallet: str,
@@ -102,13 +105,17 @@ def create(
     description: str | None,
 ) -> None:
     """Ask for a payout. Its money is held at once; exit code 3 where that is not known yet."""
+    if not key:
+        key = f"payout-{secrets.token_hex(8)}"
+        # Before anything is asked for: an answer that is lost is asked for again under it.
+        click.echo(f"--key {key}", err=True)
     payee = {"name": name, "accountNumber": account_number, "branchCode": branch_code}
     if beneficiary_id is not None:
         payee["beneficiaryId"] = beneficiary_id
     body: Json = {
         "walletExternalUniqueId": wallet,
         "amount": amount,
-        "externalUniqueId": key or f"payout-{secrets.token_hex(8)}",
+        "externalUniqueId": key,
         "beneficiary": payee,
         "theirReference": their_reference,
     }
@@ -117,7 +124,11 @@ def create(
     if description is not None:
         body["description"] = description
     with calling(_MAKER) as system:
-        payout = system.done("POST", _ALL, json=body, headers={"Prefer": f"wait={WAIT_S}"})
+        try:
+            payout = system.done("POST", _ALL, json=body, headers={"Prefer": f"wait={WAIT_S}"})
+        except click.ClickException as problem:
+            told = f"{problem.message}; with --key {key} the same payout is asked for again"
+            raise click.ClickException(told) from None
     click.echo(_line(payout))
     sys.exit(_PENDING if payout["status"] == "REQUESTED" else 0)
 
@@ -125,14 +136,17 @@ def create(
 @command.command("approve")
 @_PAYOUT
 @click.option("--giving-up", is_flag=True, help="To this: the bank did not and will not pay it.")
-@click.option("--row", "is_row", is_flag=True, help="To this: the row that was named is its.")
+@click.option("--row", "row_id", metavar="ROW", help="To this: ROW, which was named, is its.")
 @_MAY_REASON
-def approve(payout_id: str, giving_up: bool, is_row: bool, reason: str | None) -> None:
+def approve(payout_id: str, giving_up: bool, row_id: str | None, reason: str | None) -> None:
     """Agree to what somebody else asked for: the payment, or what an option says."""
-    if giving_up and is_row:
+    if giving_up and row_id is not None:
         raise click.UsageError("--giving-up or --row: one thing at a time")
-    of = "GIVING_UP" if giving_up else "ROW" if is_row else "PAYMENT"
-    _say(_CHECKER, payout_id, "approvals", reason, of=of)
+    if row_id is not None:
+        _say(_CHECKER, payout_id, "approvals", reason, of="ROW", rowId=row_id)
+    else:
+        of = "GIVING_UP" if giving_up else "PAYMENT"
+        _say(_CHECKER, payout_id, "approvals", reason, of=of)
 
 
 @command.command("refuse")

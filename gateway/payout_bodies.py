@@ -63,6 +63,9 @@ class NewApproval(Body):
         description="To what: the payment (default), that the bank will not pay it, or that a row"
         " is its. Agreeing to one is never taken for agreeing to another.",
     )
+    row_id: PayoutId | None = Field(
+        None, description="Which row; needed for ROW, and for nothing else."
+    )
     reason: Reason | None = None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple
+from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -56,7 +57,7 @@ _APPROVE: Final = _Word(
     "Agree to a payout, or to giving it up",
     "Neither whoever asked for it nor who agreed before, with whichever key. With `of` to something"
     " else than the payment: that the bank will not pay it (`givingUp`), so that its money is free"
-    " again, or that a row is its (`namedRow`).",
+    " again, or that `rowId` is its (`namedRow`).",
 )
 _REFUSE: Final = _Word(
     "refusals",
@@ -97,17 +98,17 @@ class PayoutWords:
 
     async def approve(self, call: Call) -> Answer:
         body = validated(NewApproval, await read_document(call))
+        row_id = _row_of(body)
 
         async def say(bank: Books, payout: Payout) -> None:
             person = person_of(call)
-            match body.of:
-                case "ROW":
-                    async with bank.connection() as connection, connection.transaction():
-                        await words.agree_row(connection, payout, person, body.reason)
-                case "GIVING_UP":
-                    await words.give_up(bank, payout, person, body.reason)
-                case _:
-                    await words.approve(bank, payout, person, body.reason)
+            if row_id is not None:
+                async with bank.connection() as connection, connection.transaction():
+                    await words.agree_row(connection, payout, row_id, person, body.reason)
+            elif body.of == "GIVING_UP":
+                await words.give_up(bank, payout, person, body.reason)
+            else:
+                await words.approve(bank, payout, person, body.reason)
 
         return await self._said(call, say)
 
@@ -167,6 +168,17 @@ class PayoutWords:
             _operation(_RESUME, self.resume, NewResumption),
             _operation(_ROW, self.name_row, NewPayoutRow, _ROW_EXAMPLE),
         ]
+
+
+def _row_of(body: NewApproval) -> UUID | None:
+    """The row that is agreed to: the very one, never whichever is named by now. Raises
+    ``Refusal``."""
+    row_id = parse_id(body.row_id or "")
+    if body.of == "ROW" and row_id is None:
+        raise invalid("is needed where a row is agreed to: its id", "/rowId")
+    if body.of != "ROW" and body.row_id is not None:
+        raise invalid("is for where a row is agreed to, and only for that", "/rowId")
+    return row_id
 
 
 def _operation(

@@ -10,13 +10,18 @@ import uuid_utils.compat
 
 from bank import metrics
 from bank.claims import Claim, Wait
+from bank.payouts import orders
 from bank.payouts.recognising import Belongs, Doubtful, Part, Seen, TooEarly, recognise
-from bank.payouts.states import WITH_THE_BANK, State
+from bank.payouts.states import WITH_THE_BANK
 from bank.services import ACTOR
 from bank.sql import DEPOSITS, PAYOUTS
 from bank.stored import StoredRow
 
 EXCEPTION: Final = "PAYOUT"
+_IN_SUSPENSE: Final = (
+    "it came back, and its wallet could not have it: the money went to suspense, as row {row_id}"
+)
+_TAKEN_BACK: Final = "its row has vanished, and action {action_id} has taken its booking back"
 
 _log = structlog.get_logger(__name__)
 
@@ -38,16 +43,15 @@ class PayoutRows:
         )
         found = await recognise(connection, seen)
         match found:
-            case Belongs(part=Part.MADE):
+            case Belongs(part=Part.MADE | Part.MADE_AGAIN):
                 return await _made(connection, row, found)
-            case Belongs(part=Part.MADE_AGAIN, payout=payout):
-                # Under a key of its own: that of the payout was used for the row that vanished.
-                return Claim(payout.order.wallet_id, "PAYOUT", payout.my_reference)
             case Belongs():
                 return await _came_back(connection, row, found)
             case TooEarly():
                 return Wait("it undoes a payout whose own row is not booked yet")
-            case Doubtful() if await connection.fetchval(PAYOUTS.on_its_own, row.row_id):
+            case Doubtful() if await connection.fetchval(
+                PAYOUTS.on_its_own, row.row_id, str(row.row_id)
+            ):
                 return None
             case Doubtful():
                 await _raise(connection, row, found.why)
@@ -58,11 +62,25 @@ class PayoutRows:
                 return None
 
     async def booked(self, connection: Any, row: StoredRow, transfer_id: UUID) -> None:
-        statement = PAYOUTS.returned if row.line.credit else PAYOUTS.settled
-        for record in await connection.fetch(statement, row.row_id, transfer_id):
-            state = State.RETURNED if row.line.credit else State.SETTLED
+        if row.line.credit:
+            reason = _IN_SUSPENSE.format(row_id=row.row_id)
+            found = await connection.fetch(PAYOUTS.returned, row.row_id, transfer_id, reason)
+        else:
+            found = await connection.fetch(PAYOUTS.settled, row.row_id, transfer_id)
+        for record in found:
+            state = record["state"]
             _log.info("payout.booked", payout=str(record["payout_id"]), state=state)
             metrics.PAYOUTS.labels(state).inc()
+
+
+async def taken_back(connection: Any, row_id: UUID, action_id: UUID) -> None:
+    """Two people have taken the booking of a row back, which has vanished: if it was a payout's,
+    that stands as if there had never been such a row. Within the transaction that keeps it."""
+    reason = _TAKEN_BACK.format(action_id=action_id)
+    for statement in (PAYOUTS.not_made, PAYOUTS.not_returned, PAYOUTS.told):
+        for record in await connection.fetch(statement, row_id, reason):
+            payout, state = str(record["payout_id"]), record["state"]
+            _log.warning("payout.taken_back", payout=payout, state=state)
 
 
 async def _made(connection: Any, row: StoredRow, found: Belongs) -> Claim | Wait:
@@ -71,14 +89,14 @@ async def _made(connection: Any, row: StoredRow, found: Belongs) -> Claim | Wait
     if wallet_id is None:
         return Wait(f"payout {payout.my_reference} is changing at this moment")
     await _resolve(connection, row)
-    if payout.state not in WITH_THE_BANK:
+    if found.part is Part.MADE and payout.state not in WITH_THE_BANK:
         await _raise(
             connection,
             row,
             f"the bank has made payout {payout.my_reference}, which was {payout.state.value}:"
             " nobody was to make it then. Its wallet is debited if it can be",
         )
-    key = payout.session_id
+    key = await orders.unused_key(connection, payout)
     return Claim(wallet_id, "PAYOUT", payout.my_reference, session_id=key, transfer_key=key)
 
 

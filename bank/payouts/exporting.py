@@ -66,11 +66,11 @@ async def export(
         missing = set(payout_ids or ()) - {payout.payout_id for payout in found}
         if missing:
             raise NothingToExport(
-                "not HELD or AWAITING_BENEFICIARY, or not of this account:"
+                "not HELD or AWAITING_BENEFICIARY, not of this account, or of a frozen wallet:"
                 f" {', '.join(sorted(map(str, missing)))}"
             )
         if not found:
-            raise NothingToExport("no payout of this account awaits its beneficiary")
+            raise NothingToExport("no payout whose wallet can pay awaits its beneficiary here")
         export_id, made = uuid_utils.compat.uuid7(), datetime.now(UTC)
         content = await asyncio.to_thread(KINDS[form].write, export_id, made, debtor, found)
         total_minor = sum(payout.order.amount_minor for payout in found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 import structlog
@@ -13,7 +14,7 @@ from ledger.commands import ReleaseSession
 from producers.commands import Answered
 from topology.errors import Unavailable
 
-_AT_ONCE: Final = 500
+_AT_ONCE: Final = 100
 _WAIT_S: Final = 10.0
 _LAPSED: Final = (
     "the bank's own authorisers have not spoken in time: look in its pages; when it is certain that"
@@ -53,10 +54,14 @@ class Releasing:
             after = sessions[-1]["session_id"]
             ids = [orders.payout_of(row["session_id"]) for row in sessions]
             over = {row["payout_id"] for row in await pool.fetch(SQL.over, [i for i in ids if i])}
-            for row, payout_id in zip(sessions, ids, strict=True):
-                if payout_id in over:
-                    command = ReleaseSession(row["wallet_id"], row["session_id"])
-                    waiting += not await self._released(command)
+            released = await asyncio.gather(
+                *(
+                    self._released(ReleaseSession(row["wallet_id"], row["session_id"]))
+                    for row, payout_id in zip(sessions, ids, strict=True)
+                    if payout_id in over
+                )
+            )
+            waiting += released.count(False)
         if waiting:
             raise Unavailable(f"{waiting} reservations could not be released yet")
 

@@ -167,6 +167,13 @@ async def order(
     return None if payout_id is None else await get(connection, payout_id)
 
 
+async def unused_key(connection: Queries, payout: Payout) -> str | None:
+    """Session and key of the transfer for its row; None where they went with a row that has
+    vanished since: another one is booked under a key of its own."""
+    is_used = await connection.fetchval(SQL.is_used, payout.session_id)
+    return None if is_used else payout.session_id
+
+
 async def get(connection: Queries, payout_id: UUID) -> Payout | None:
     row = await connection.fetchrow(SQL.get, payout_id)
     return None if row is None else read(row)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from bank.claims import key_of
 from bank.payouts import orders
 from bank.payouts.orders import Payout
 from bank.payouts.states import State
@@ -43,7 +44,7 @@ async def claim(
     await connection.execute(
         DEPOSITS.decide,
         *(row_id, row["control_wallet"], PURPOSE, str(export_id), [], None),
-        f"bank-row:{row_id}",
+        key_of(row_id),
     )
 
 

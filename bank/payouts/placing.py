@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
+from uuid import UUID
 
 import structlog
 
@@ -20,6 +22,7 @@ from topology.errors import Unavailable
 
 _AT_ONCE: Final = 100
 _WAIT_S: Final = 10.0
+_FIRST: Final = UUID(int=0)
 _THE_BANKS: Final = "the wallet stands for a bank account itself"
 _PASSING: Final = frozenset({Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED})
 
@@ -34,14 +37,19 @@ class Placing:
         self._services = services
 
     async def run(self) -> None:
-        """All of them once: one whose partition is stopped keeps no other waiting."""
-        waiting = 0
-        for row in await self._services.pool.fetch(SQL.left, _AT_ONCE):
-            try:
-                await self._place(orders.read(row))
-            except Unavailable:
-                waiting += 1
-        self._services.wake(names.SUBMIT)
+        """All of them once, many at a time: one whose partition is stopped keeps no other
+        waiting."""
+        after, waiting = _FIRST, 0
+        while rows := await self._services.pool.fetch(SQL.left, after, _AT_ONCE):
+            payouts = [orders.read(row) for row in rows]
+            after = payouts[-1].payout_id
+            results = await asyncio.gather(*map(self._place, payouts), return_exceptions=True)
+            self._services.wake(names.SUBMIT)
+            for result in results:
+                if isinstance(result, Unavailable):
+                    waiting += 1
+                elif isinstance(result, BaseException):
+                    raise result
         if waiting:
             raise Unavailable(f"{waiting} orders wait for the ledger")
 

@@ -56,7 +56,6 @@ class Doubtful:
     credit may go where credits go that nobody can place."""
 
     why: str
-    payouts: tuple[UUID, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +89,15 @@ async def recognise(connection: Queries, row: Seen) -> Verdict:
 
 def judge_debit(row: Seen, named: Sequence[Payout], vanished: Collection[UUID] = ()) -> Verdict:
     """Given the payouts that it names, one at least, and of which of these the row has vanished."""
-    ids = tuple(payout.payout_id for payout in named)
     if len(named) > 1:
-        return Doubtful("it names several payouts", ids)
+        return Doubtful("it names several payouts")
     (payout,) = named
     if payout.order.amount_minor != row.amount_minor:
-        return Doubtful(f"it names payout {payout.my_reference}, of another amount", ids)
+        return Doubtful(f"it names payout {payout.my_reference}, of another amount")
     if payout.payout_id in vanished:
         return Belongs(payout, Part.MADE_AGAIN)
     if payout.debit_row is not None:
-        return Doubtful(f"payout {payout.my_reference} has its row already", ids)
+        return Doubtful(f"payout {payout.my_reference} has its row already")
     return Belongs(payout, Part.MADE)
 
 
@@ -110,32 +108,29 @@ def judge_unnamed(alike: Sequence[Payout], files: Sequence[UUID]) -> Verdict:
         given_up = all(payout.state is State.REJECTED for payout in alike)
         return Doubtful(
             "it names no payout, and has the amount of one that the bank may have made"
-            + (f", which was given up: {alike[0].my_reference}" if given_up else ""),
-            tuple(payout.payout_id for payout in alike),
+            + (f", which was given up: {alike[0].my_reference}" if given_up else "")
         )
     if files:
         return Doubtful(
             f"it names no payout, and has the total of file {files[0]}: the bank may have paid the"
-            " payouts that are in it as one",
-            (),
+            " payouts that are in it as one"
         )
     return None
 
 
 def judge_credit(row: Seen, named: Sequence[Payout]) -> Verdict:
     """Given the payouts that the description names."""
-    ids = tuple(payout.payout_id for payout in named)
     if len(named) > 1:
-        return Doubtful("it names several payouts", ids)
+        return Doubtful("it names several payouts")
     if not named:
         return None
     (payout,) = named
     if payout.order.amount_minor != row.amount_minor:
-        return Doubtful(f"it names payout {payout.my_reference}, of another amount", ids)
+        return Doubtful(f"it names payout {payout.my_reference}, of another amount")
     if payout.return_row is not None or payout.state is State.RETURNED:
-        return Doubtful(f"payout {payout.my_reference} has come back already", ids)
+        return Doubtful(f"payout {payout.my_reference} has come back already")
     if payout.state is State.SETTLED:
         return Belongs(payout, Part.CAME_BACK)
     if payout.debit_row is not None:
         return TooEarly()
-    return Doubtful(f"payout {payout.my_reference} has not been made, and comes back", ids)
+    return Doubtful(f"payout {payout.my_reference} has not been made, and comes back")

@@ -67,6 +67,10 @@ class Event(StrEnum):
     """Its row is in the statement."""
     CREDITED_BACK = "CREDITED_BACK"
     """A row that undoes its own is in the statement."""
+    NOT_MADE = "NOT_MADE"
+    """Its row has vanished, and two people have taken its booking back."""
+    NOT_RETURNED = "NOT_RETURNED"
+    """The same of the row that undid its own."""
 
 
 #: Each event: where it leads, and from where. Whatever is not here cannot happen, and asking for it
@@ -104,31 +108,14 @@ _STEPS: Final[dict[Event, tuple[State, frozenset[State]]]] = {
             set(State) - {State.SETTLED, State.RETURNED},
         ),
         (Event.CREDITED_BACK, State.RETURNED, {State.SETTLED}),
+        (Event.NOT_MADE, State.REJECTED, {State.SETTLED}),
+        (Event.NOT_RETURNED, State.SETTLED, {State.RETURNED}),
     )
 }
-#: The money is reserved in these, and in no other.
-HOLDING: Final = frozenset(
-    {
-        State.AWAITING_APPROVAL,
-        State.HELD,
-        State.AWAITING_BENEFICIARY,
-        State.SUBMITTING,
-        State.AWAITING_BANK,
-        State.UNKNOWN,
-    }
-)
 #: In these the bank may be about to pay it, or have paid it, as far as we know.
 WITH_THE_BANK: Final = frozenset(
     {State.AWAITING_BENEFICIARY, State.SUBMITTING, State.AWAITING_BANK, State.UNKNOWN}
 )
-
-
-class Impossible(Exception):
-    """The payout is not in a state in which that can happen."""
-
-    def __init__(self, state: State, event: Event) -> None:
-        super().__init__(f"{event.value} cannot happen to a payout that is {state.value}")
-        self.state, self.event = state, event
 
 
 def target(event: Event) -> State:
@@ -139,10 +126,3 @@ def target(event: Event) -> State:
 def sources(event: Event) -> frozenset[State]:
     """Where it can happen."""
     return _STEPS[event][1]
-
-
-def after(state: State, event: Event) -> State:
-    """Raises ``Impossible``."""
-    if state not in sources(event):
-        raise Impossible(state, event)
-    return target(event)

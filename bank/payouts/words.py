@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
+from bank.claims import key_of
 from bank.payouts import orders
 from bank.payouts.approvals import Objection, Person, objection
 from bank.payouts.orders import Payout
@@ -72,11 +73,15 @@ async def name_row(
         raise _conflict(payout, "it cannot have that row, or the row is not one for it")
 
 
-async def agree_row(connection: Any, payout: Payout, person: Person, reason: str | None) -> None:
-    """Say so as well; within the caller's transaction. Raises ``NotYours`` or ``Conflict``."""
-    row_id = payout.named_row
-    if row_id is None:
+async def agree_row(
+    connection: Any, payout: Payout, row_id: UUID, person: Person, reason: str | None
+) -> None:
+    """Say so of the very row as well; within the caller's transaction. Raises ``NotYours`` or
+    ``Conflict``."""
+    if payout.named_row is None:
         raise _conflict(payout, "nobody says that a row is its")
+    if payout.named_row != row_id:
+        raise _conflict(payout, f"it is row {payout.named_row} that somebody says is its")
     if person.is_called(payout.named_by):
         raise NotYours(Objection.MADE_IT)
     # In the order in which whoever decides rows locks these.
@@ -85,10 +90,11 @@ async def agree_row(connection: Any, payout: Payout, person: Person, reason: str
     arguments = (row_id, person.key_id, person.owner, reason)
     if not await connection.fetch(SQL.agree_row, payout.payout_id, *arguments):
         raise _conflict(payout, "that cannot be said to it any more")
+    key = await orders.unused_key(connection, payout)
     await connection.execute(
         DEPOSITS.decide,
         *(row_id, payout.order.wallet_id, "PAYOUT", payout.my_reference, []),
-        *(payout.session_id, payout.session_id),
+        *(key, key or key_of(row_id)),
     )
     await connection.execute(
         DEPOSITS.resolve_row, row_id, ["PAYOUT"], "PAYOUT", person.key_id, reason

@@ -31,8 +31,10 @@ class Payouts(Statements):
     words: str
     reserved: str
     submitted: str
+    still_asked: str
     taken_in: str
     not_asked: str
+    not_admitted: str
     answered: str
     step: str
     step_by: str
@@ -46,9 +48,11 @@ class Payouts(Statements):
     left: str
     is_reserved: str
     to_submit: str
+    tell_frozen: str
     found_submitting: str
     lapsed: str
     claim_debit: str
+    is_used: str
     of_export: str
     claim_as_one: str
     sharing: str
@@ -58,6 +62,9 @@ class Payouts(Statements):
     claim_return: str
     settled: str
     returned: str
+    not_made: str
+    not_returned: str
+    told: str
     problems: str
     sessions: str
     over: str

@@ -198,8 +198,12 @@ SELECT e.exception_id, e.account_id, e.kind, e.row_id, e.other_row_id, e.detail,
  WHERE e.exception_id = $1::uuid
 
 -- name: lock_exception
+-- With whether nobody has said yet whose its row is.
 -- $1 uuid exception id
-SELECT kind, resolved FROM bank_exceptions WHERE exception_id = $1::uuid FOR UPDATE
+SELECT kind, resolved,
+       EXISTS (SELECT FROM bank_rows r
+                WHERE r.row_id = e.row_id AND r.decided IS NULL AND r.retracted IS NULL) AS waits
+  FROM bank_exceptions e WHERE exception_id = $1::uuid FOR UPDATE
 
 -- name: resolve
 -- $1 uuid exception id, $2 text resolution, $3 text by, $4 text reason

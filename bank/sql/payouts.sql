@@ -40,10 +40,12 @@ SELECT * FROM payouts
  WHERE external_unique_id = $1::text AND (held IS NOT NULL OR state = 'REQUESTED')
 
 -- name: of_references
--- Whose references stand in a row's description, ours or the bank's.
+-- Whose references stand in a row's description, ours or the bank's; and whether another row of theirs
+-- can give way to it. One that payouts share cannot: first it is taken back.
 -- $1 text account, $2 text[] our references, $3 text[] words that may be the bank's
-SELECT p.*, EXISTS (SELECT FROM bank_rows r
-                     WHERE r.row_id = p.debit_row AND r.vanished IS NOT NULL) AS vanished
+SELECT p.*, NOT p.shares_row
+            AND EXISTS (SELECT FROM bank_rows r
+                         WHERE r.row_id = p.debit_row AND r.vanished IS NOT NULL) AS vanished
   FROM payouts p
  WHERE account_id = $1::text
    AND (my_reference = ANY ($2::text[]) OR payment_reference = ANY ($3::text[]))
@@ -75,9 +77,13 @@ SELECT e.export_id FROM payout_exports e
                        OR (p.changed AT TIME ZONE 'Africa/Johannesburg')::date >= $3::date - 30))
 
 -- name: on_its_own
--- Whether two people have said that a row is no payout's (an action BOOK).
--- $1 uuid row id
-SELECT true FROM bank_actions WHERE row_id = $1::uuid AND kind = 'BOOK' AND status = 'DONE'
+-- Whether two people have said that a row is on its own: by an action BOOK, asked for when they were
+-- told of this doubt. One for which there was another reason says nothing about it.
+-- $1 uuid row id, $2 text fingerprint of the exception PAYOUT
+SELECT true FROM bank_actions a JOIN bank_exceptions e USING (row_id)
+ WHERE a.row_id = $1::uuid AND a.kind = 'BOOK' AND a.status = 'DONE'
+   AND e.kind = 'PAYOUT' AND e.fingerprint = $2::text AND e.found < a.requested
+ LIMIT 1
 
 -- name: page
 -- Payouts, the latest first.
@@ -106,8 +112,8 @@ UPDATE payouts
 RETURNING *
 
 -- name: submitted
--- The bank is about to be asked, for money that is held. What comes of it names this asking, by its
--- time: a word that is late, or said twice, is not about the one after it.
+-- The bank is about to be asked, for money that is held, of a wallet that can pay. What comes of it
+-- names this asking, by its time: a word that is late, or said twice, is not about the one after it.
 -- $1 uuid payout id, $2 text beneficiary id
 UPDATE payouts p
    SET state = 'SUBMITTING', paid_beneficiary_id = $2::text, reason = NULL,
@@ -116,17 +122,31 @@ UPDATE payouts p
    AND EXISTS (SELECT FROM reservations r
                 WHERE r.session_id = 'payout:' || p.payout_id::text AND r.released IS NULL
                   AND r.expires > clock_timestamp())
+   AND EXISTS (SELECT FROM wallets w WHERE w.wallet_id = p.wallet_id AND w.status = 'ACTIVE')
 RETURNING *
 
+-- name: still_asked
+-- Whether that was a moment ago, by a clock that does not stand still while a machine sleeps; nothing
+-- where others have decided about it since.
+-- $1 uuid payout id, $2 timestamptz when it was asked, $3 interval how long a moment is
+SELECT submitted > clock_timestamp() - $3::interval FROM payouts
+ WHERE payout_id = $1::uuid AND state = 'SUBMITTING' AND submitted = $2::timestamptz
+   AND debit_row IS NULL
+
 -- name: taken_in
--- The bank has it.
+-- The bank has it. Where its row was faster than the answer, or others have decided meanwhile, only
+-- the bank's reference is kept: money that comes back may carry no other.
 -- $1 uuid payout id, $2 timestamptz when it was asked, $3 text the bank's reference, $4 text what it
 -- said, $5 interval how long its own authorisers may take, null where it needs none
 UPDATE payouts
-   SET state = 'AWAITING_BANK', payment_reference = $3::text, reason = $4::text,
-       authorised_until = clock_timestamp() + $5::interval, changed = clock_timestamp()
- WHERE payout_id = $1::uuid AND state = 'SUBMITTING' AND submitted = $2::timestamptz
-   AND debit_row IS NULL
+   SET payment_reference = $3::text, changed = clock_timestamp(),
+       state = CASE WHEN state = 'SUBMITTING' AND debit_row IS NULL
+                    THEN 'AWAITING_BANK' ELSE state END,
+       reason = CASE WHEN state = 'SUBMITTING' AND debit_row IS NULL
+                     THEN $4::text ELSE reason END,
+       authorised_until = CASE WHEN state = 'SUBMITTING' AND debit_row IS NULL
+                               THEN clock_timestamp() + $5::interval ELSE authorised_until END
+ WHERE payout_id = $1::uuid AND submitted = $2::timestamptz
 RETURNING *
 
 -- name: not_asked
@@ -134,6 +154,17 @@ RETURNING *
 -- $1 uuid payout id, $2 timestamptz when it was to be asked, $3 text why
 UPDATE payouts
    SET state = 'HELD', submitted = NULL, reason = $3::text, changed = clock_timestamp()
+ WHERE payout_id = $1::uuid AND state = 'SUBMITTING' AND submitted = $2::timestamptz
+   AND debit_row IS NULL
+RETURNING *
+
+-- name: not_admitted
+-- The bank did not look at it, perhaps for a reason of this payment alone: it is asked again, each
+-- time later.
+-- $1 uuid payout id, $2 timestamptz when it was asked, $3 text why
+UPDATE payouts
+   SET state = 'HELD', submitted = NULL, reason = $3::text, changed = clock_timestamp(),
+       pause = least(coalesce(pause * 2, interval '1 second'), interval '10 minutes')
  WHERE payout_id = $1::uuid AND state = 'SUBMITTING' AND submitted = $2::timestamptz
    AND debit_row IS NULL
 RETURNING *
@@ -272,11 +303,12 @@ RETURNING payout_id
 
 -- name: left
 -- Orders whose gateway has not come back with an answer.
--- $1 integer limit
+-- $1 uuid after this one, $2 integer limit
 SELECT * FROM payouts
  WHERE state = 'REQUESTED' AND left_until < clock_timestamp() AND debit_row IS NULL
+   AND payout_id > $1::uuid
  ORDER BY payout_id
- LIMIT $1::integer
+ LIMIT $2::integer
 
 -- name: is_reserved
 -- Whether the books have a reservation of a key.
@@ -284,16 +316,29 @@ SELECT * FROM payouts
 SELECT true FROM reservations WHERE external_unique_id = $1::text
 
 -- name: to_submit
--- What the bank is to be asked for, the oldest first; and whether its money is still held.
--- $1 integer limit, $2 text[] accounts that are followed, whose rows somebody will see; empty: all
+-- What the bank is to be asked for, in order; and whether its money is still held. Nothing of a frozen
+-- wallet, nor what the bank has just not admitted.
+-- $1 uuid after this one, $2 integer limit, $3 text[] accounts that are followed, whose rows somebody
+-- will see; empty: all
 SELECT p.*, EXISTS (SELECT FROM reservations r
                      WHERE r.session_id = 'payout:' || p.payout_id::text AND r.released IS NULL
                        AND r.expires > clock_timestamp()) AS is_held
-  FROM payouts p
- WHERE state = 'HELD' AND debit_row IS NULL
-   AND (cardinality($2::text[]) = 0 OR account_id = ANY ($2::text[]))
- ORDER BY payout_id
- LIMIT $1::integer
+  FROM payouts p JOIN wallets w USING (wallet_id)
+ WHERE p.state = 'HELD' AND p.debit_row IS NULL AND w.status <> 'FROZEN'
+   AND (cardinality($3::text[]) = 0 OR p.account_id = ANY ($3::text[]))
+   AND (p.pause IS NULL OR p.changed + p.pause < clock_timestamp())
+   AND p.payout_id > $1::uuid
+ ORDER BY p.payout_id
+ LIMIT $2::integer
+
+-- name: tell_frozen
+-- Say of payouts of frozen wallets that they wait for that; and say so no more once they do not.
+-- $1 text reason
+UPDATE payouts p
+   SET reason = CASE WHEN w.status = 'FROZEN' THEN $1::text END, changed = clock_timestamp()
+  FROM wallets w
+ WHERE w.wallet_id = p.wallet_id AND p.state = 'HELD' AND p.debit_row IS NULL
+   AND (w.status = 'FROZEN') <> (p.reason IS NOT DISTINCT FROM $1::text)
 
 -- name: found_submitting
 -- Whoever begins to act knows nothing of what was being asked for: it may have been heard.
@@ -310,13 +355,23 @@ UPDATE payouts SET state = 'UNKNOWN', reason = $1::text, changed = clock_timesta
 RETURNING payout_id
 
 -- name: claim_debit
--- The bank's row of a payout: from now on it is only booked.
+-- The bank's row of a payout: from now on it is only booked. Another row takes its place only where it
+-- has vanished.
 -- $1 uuid payout id, $2 uuid row id
-UPDATE payouts
+UPDATE payouts p
    SET debit_row = $2::uuid, giving_up = NULL, named_row = NULL, named_by = NULL,
        changed = clock_timestamp()
- WHERE payout_id = $1::uuid AND debit_row IS NULL AND state NOT IN ('SETTLED', 'RETURNED')
-RETURNING wallet_id
+ WHERE p.payout_id = $1::uuid
+   AND CASE WHEN p.debit_row IS NULL THEN p.state NOT IN ('SETTLED', 'RETURNED')
+            ELSE NOT p.shares_row
+                 AND EXISTS (SELECT FROM bank_rows v
+                              WHERE v.row_id = p.debit_row AND v.vanished IS NOT NULL) END
+RETURNING p.wallet_id
+
+-- name: is_used
+-- Whether a row is booked under a payout's key, or is to be: another one needs a key of its own.
+-- $1 text key
+SELECT true FROM bank_rows WHERE transfer_key = $1::text
 
 -- name: of_export
 -- What of a file is neither paid nor given up, locked. The row is locked before, as by whoever decides
@@ -388,31 +443,67 @@ RETURNING wallet_id
 -- The money has left its wallet: the row is booked.
 -- $1 uuid row id, $2 uuid transfer id
 UPDATE payouts
-   SET state = 'SETTLED', transfer_id = $2::uuid, settled = clock_timestamp(), reason = NULL,
-       problem = NULL, changed = clock_timestamp()
- WHERE debit_row = $1::uuid AND transfer_id IS NULL
-RETURNING payout_id
+   SET state = CASE WHEN state = 'RETURNED' THEN state ELSE 'SETTLED' END, transfer_id = $2::uuid,
+       settled = clock_timestamp(), reason = NULL, problem = NULL, changed = clock_timestamp()
+ WHERE debit_row = $1::uuid AND transfer_id IS DISTINCT FROM $2::uuid
+RETURNING payout_id, state
 
 -- name: returned
--- The money has come back: the row is booked, where its wallet could not take it, to suspense.
--- $1 uuid row id, $2 uuid transfer id
+-- The money has come back: the row is booked, to its wallet or, where that could not have it, to
+-- suspense.
+-- $1 uuid row id, $2 uuid transfer id, $3 text reason in the second case
 UPDATE payouts p
    SET state = 'RETURNED', return_transfer_id = $2::uuid, returned = clock_timestamp(),
-       reason = CASE WHEN r.wallet_id <> p.wallet_id
-                     THEN 'its wallet could not take it back: it lies in suspense' END,
+       reason = CASE WHEN r.wallet_id <> p.wallet_id THEN $3::text END,
        problem = NULL, changed = clock_timestamp()
   FROM bank_rows r
- WHERE r.row_id = $1::uuid AND p.return_row = $1::uuid AND p.return_transfer_id IS NULL
-   AND p.state = 'SETTLED'
-RETURNING p.payout_id
+ WHERE p.return_row = $1::uuid AND r.row_id = p.return_row
+   AND p.return_transfer_id IS NULL AND p.state = 'SETTLED'
+RETURNING p.payout_id, p.state
+
+-- name: not_made
+-- The booking of its row was taken back: its money is free, and a row that comes after all is booked
+-- under a key of its own.
+-- $1 uuid row id, $2 text reason
+UPDATE payouts
+   SET state = 'REJECTED', debit_row = NULL, shares_row = false, transfer_id = NULL,
+       settled = NULL, reason = $2::text, changed = clock_timestamp()
+ WHERE debit_row = $1::uuid AND state = 'SETTLED' AND return_row IS NULL
+RETURNING payout_id, state
+
+-- name: not_returned
+-- The booking of the row by which it came back was taken back: it was made, and that is all.
+-- $1 uuid row id, $2 text reason
+UPDATE payouts
+   SET state = 'SETTLED', return_row = NULL, return_transfer_id = NULL, returned = NULL,
+       reason = $2::text, changed = clock_timestamp()
+ WHERE return_row = $1::uuid AND state = 'RETURNED'
+RETURNING payout_id, state
+
+-- name: told
+-- The booking of its row was taken back, though money has come back as well: it stays what it is.
+-- $1 uuid row id, $2 text reason
+UPDATE payouts SET reason = $2::text, changed = clock_timestamp()
+ WHERE debit_row = $1::uuid
+RETURNING payout_id, state
 
 -- name: problems
 -- What keeps their rows from being booked.
-UPDATE payouts p SET problem = r.problem, changed = clock_timestamp()
-  FROM bank_rows r
- WHERE ((r.row_id = p.debit_row AND p.transfer_id IS NULL)
-        OR (r.row_id = p.return_row AND p.return_transfer_id IS NULL))
-   AND p.problem IS DISTINCT FROM r.problem
+WITH unbooked AS MATERIALIZED (
+    SELECT row_id, problem FROM bank_rows WHERE decided IS NOT NULL AND booked IS NULL
+), waiting AS (
+    SELECT d.payout_id, u.problem
+      FROM unbooked u JOIN payouts d ON d.debit_row = u.row_id AND NOT d.shares_row
+     UNION ALL
+    SELECT d.payout_id, u.problem
+      FROM unbooked u JOIN payouts d ON d.debit_row = u.row_id AND d.shares_row
+                                    AND d.transfer_id IS NULL
+     UNION ALL
+    SELECT d.payout_id, u.problem FROM unbooked u JOIN payouts d ON d.return_row = u.row_id
+)
+UPDATE payouts p SET problem = w.problem, changed = clock_timestamp()
+  FROM waiting w
+ WHERE p.payout_id = w.payout_id AND p.problem IS DISTINCT FROM w.problem
 RETURNING p.payout_id, p.problem
 
 -- name: sessions
@@ -432,7 +523,8 @@ SELECT payout_id FROM payouts
    AND (debit_row IS NULL OR transfer_id IS NOT NULL)
 
 -- name: exportable
--- Payouts that a file may carry, in order, locked until it is written. Their money is held.
+-- Payouts that a file may carry, in order, locked until it is written. Their money is held, and their
+-- wallets can pay.
 -- $1 text account, $2 uuid[] these alone, or null: those that the bank has no beneficiary for,
 -- $3 integer limit
 SELECT * FROM payouts p
@@ -440,6 +532,7 @@ SELECT * FROM payouts p
    AND EXISTS (SELECT FROM reservations r
                 WHERE r.session_id = 'payout:' || p.payout_id::text AND r.released IS NULL
                   AND r.expires > clock_timestamp())
+   AND EXISTS (SELECT FROM wallets w WHERE w.wallet_id = p.wallet_id AND w.status = 'ACTIVE')
    AND (CASE WHEN $2::uuid[] IS NULL THEN state = 'AWAITING_BENEFICIARY'
              ELSE payout_id = ANY ($2::uuid[]) AND state IN ('HELD', 'AWAITING_BENEFICIARY') END)
  ORDER BY payout_id

@@ -55,7 +55,7 @@ GRANT UPDATE (status, rows_read, rows_new, exceptions, problem, finished, covers
 GRANT UPDATE (approved, ended, ended_by) ON sov.bank_aliases TO sov_banker;
 GRANT UPDATE (state, reason, approvals, held, submitted, paid_beneficiary_id, payment_reference,
               authorised_until, export_id, giving_up, named_row, named_by, debit_row, transfer_id,
-              settled, return_row, return_transfer_id, returned, problem, changed, shares_row)
+              settled, return_row, return_transfer_id, returned, problem, pause, changed, shares_row)
    ON sov.payouts TO sov_banker;
 GRANT INSERT, UPDATE ON sov.reconciliations TO sov_banker;
 GRANT INSERT, DELETE ON sov.reconciliation_uploads, sov.reconciliation_differences TO sov_banker;

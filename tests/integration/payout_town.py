@@ -149,6 +149,27 @@ class Town:
 
         return await eventually(is_told, 30)
 
+    async def booked(self, words: str) -> str:
+        """The row of these words, once it is booked."""
+
+        async def is_booked() -> str:
+            found = await self.owner.fetchval(
+                "SELECT row_id FROM sov.bank_rows"
+                " WHERE description = $1 AND booked > '-infinity' AND vanished IS NULL",
+                words,
+            )
+            return str(found or "")
+
+        return await eventually(is_booked, 30)
+
+    async def settled(self, wallet: str, amount: str) -> dict[str, Any]:
+        """A payout that the bank has made, and whose row is booked."""
+        payout = await self.ask(wallet, amount)
+        await self.said(payout, "approvals", "ben", "HELD")
+        await self.becomes(payout, "AWAITING_BANK")
+        await self.play.advance(10)
+        return await self.becomes(payout, "SETTLED")
+
     async def balance(self, wallet_id: str) -> tuple[str, str]:
         """Current and available."""
         found = await self.running.get(f"/v1/wallets/{wallet_id}/balance")
