@@ -130,9 +130,7 @@ class Investec:
             f"{_PRIVATE}{account}/authorisationsetupdetails", reading.authorisation_setup
         )
 
-    async def pay(
-        self, account_id: str, payment: Payment, before: Before = _nothing
-    ) -> Submitted:
+    async def pay(self, account_id: str, payment: Payment, before: Before = _nothing) -> Submitted:
         """Pay one beneficiary. Raises any ``BankError``; cancelled, it may have been made.
 
         ``before`` is awaited each time that it is about to leave, the last moment to raise what
