@@ -369,9 +369,12 @@ UPDATE payouts p
 RETURNING p.wallet_id
 
 -- name: is_used
--- Whether a row is booked under a payout's key, or is to be: another one needs a key of its own.
+-- Whether a payout's key is that of a transfer, or will be: another row needs a key of its own.
 -- $1 text key
 SELECT true FROM bank_rows WHERE transfer_key = $1::text
+ UNION ALL
+SELECT true FROM transfers WHERE external_unique_id = $1::text
+ LIMIT 1
 
 -- name: of_export
 -- What of a file is neither paid nor given up, locked. The row is locked before, as by whoever decides

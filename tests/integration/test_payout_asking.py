@@ -111,7 +111,7 @@ async def test_what_the_bank_does_not_admit_keeps_no_other_waiting(
         await here.play.fault(route="payments", kind="status", status=403)
         async with bank_running(database, broker, here.play):
             for payout in (first, second):
-                await here.becomes(payout, "AWAITING_BANK")
+                await here.becomes(payout, "AWAITING_BANK", "SETTLED")
             paid = [each["mine"] for each in await here.play.payments()]
             assert paid == [second["myReference"], first["myReference"]]
 
@@ -123,6 +123,7 @@ async def test_told_to_stop_it_waits_for_the_banks_answer(
         async with bank_running(database, broker, here.play):
             await followed(here)
             await here.running.wallet("escrow-01", "10.00")
+            await here.play.assume(payment_settles_s=1000)
             await here.play.fault(route="payments", kind="delay-after", seconds=3)
             payout = await here.ask("escrow-01", "10.00")
             await here.said(payout, "approvals", "ben", "HELD")
