@@ -64,8 +64,10 @@ class Bank:
         self._dsn, self._url = settings.banker_dsn, settings.gateway_amqp_url
         self._deployment = deployment
         self._access = _access(settings)
+        named = _named(settings.bank_accounts)
         self._follow = Following(
-            accounts=frozenset(filter(None, map(str.strip, settings.bank_accounts.split(",")))),
+            accounts=frozenset(named),
+            numbers={each: number for each, number in named.items() if number},
             since=settings.bank_followed_from,
             every_s=settings.bank_poll_s,
             overlap_days=settings.bank_overlap_days,
@@ -185,6 +187,12 @@ def steps(services: Services) -> Sequence[Step]:
         feed = Feed(services, services.bank)
     found.append(Step("feed", _LOOK_EVERY_S, feed.run))
     return found
+
+
+def _named(accounts: str) -> dict[str, str]:
+    """Ids, each with the number that stands behind it, or nothing: ``ID`` or ``ID=NUMBER``."""
+    parts = [each.partition("=") for each in accounts.split(",")]
+    return {name.strip(): number.strip() for name, _, number in parts if name.strip()}
 
 
 def _access(settings: Settings) -> Access | None:

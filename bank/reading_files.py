@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import asyncpg
@@ -12,14 +11,14 @@ import structlog
 
 from bank.accounts import followed
 from bank.failures import PASSING
+from bank.files.contents import Contents, sums_of
 from bank.files.formats import FileInvalid, read
 from bank.investec.fields import SHOWN
 from bank.investec.records import bank_day
-from bank.lines import Fetched
 from bank.services import Services
 from bank.sql import DEPOSITS as SQL
 from bank.stored import BankAccount
-from bank.storing import store
+from bank.storing import Stored, store
 from topology.texts import clean
 
 #: What a database will not keep, however often it is asked.
@@ -59,13 +58,8 @@ class Files:
         accounts = {each.account_id: each for each in await followed(self._services.pool)}
         account = accounts[file["account_id"]]
         try:
-            fetched = await asyncio.to_thread(
-                read,
-                *(file["format"], file["body"], file["columns"]),
-                *(account.currency, account.exponent),
-                (account.account_id, account.account_number),
-            )
-            await self._store(file, account, self._until_today(fetched))
+            contents = await asyncio.to_thread(self._read, file, account)
+            await self._store(file, account, contents)
         except FileInvalid as error:
             await self._refuse(file, str(error))
         except Exception as error:
@@ -81,28 +75,34 @@ class Files:
         _log.warning("bank.file_refused", file=str(file["statement_id"]), why=told)
         await self._services.pool.fetch(SQL.end_statement, file["statement_id"], 0, 0, 0, told)
 
-    def _until_today(self, fetched: Fetched) -> Fetched:
-        """No file says what will not be there on a day to come, whatever it says that it covers."""
-        today = bank_day(self._services.clock.now())
-        return replace(
-            fetched, first=min(fetched.first, today), last=min(fetched.last, today), today=today
+    def _read(self, file: Mapping[str, Any], account: BankAccount) -> Contents:
+        """Raises ``FileInvalid``."""
+        configured = self._services.follow.numbers.get(account.account_id)
+        return read(
+            *(file["format"], file["body"], file["columns"]),
+            *(account.currency, account.exponent),
+            bank_day(file["uploaded"]),
+            (account.account_id, account.account_number, configured),
         )
 
-    async def _store(self, file: Mapping[str, Any], account: BankAccount, fetched: Fetched) -> None:
-        """Once somebody else has agreed; until then nothing is kept of it but how much is new.
-        One that says nothing new still proves days: that takes two as well."""
+    async def _store(
+        self, file: Mapping[str, Any], account: BankAccount, contents: Contents
+    ) -> None:
+        """Once somebody else has agreed; until then nothing is kept of it but what they have to
+        agree to. One that says nothing new still proves days: that takes two as well."""
         async with self._services.pool.acquire() as connection:
             attempt = connection.transaction()
             await attempt.start()
             try:
-                stored = await store(connection, account.account_id, fetched)
+                stored = await store(connection, account.account_id, contents.fetched)
                 if stored.exceptions > _MOST_EXCEPTIONS:
                     raise FileInvalid(
                         f"people would have to look at {stored.exceptions} rows of it"
                     )
                 found = (file["statement_id"], stored.rows, stored.new, stored.exceptions)
+                told = _told(contents, stored)
                 if file["approved"]:
-                    await connection.execute(SQL.covers, found[0], fetched.complete_to)
+                    await connection.execute(SQL.tell_statement, file["statement_id"], *told)
                     await connection.fetch(SQL.end_statement, *found, None)
                     await attempt.commit()
                     stored.count()
@@ -111,4 +111,19 @@ class Files:
                 await attempt.rollback()
                 raise
             await attempt.rollback()
-            await connection.fetch(SQL.await_approval, *found)
+            async with connection.transaction():
+                await connection.execute(SQL.tell_statement, file["statement_id"], *told)
+                await connection.fetch(SQL.await_approval, *found)
+
+
+def _told(contents: Contents, stored: Stored) -> tuple[object, ...]:
+    """What ``tell_statement`` takes."""
+    booked = [line.posting_date for line in contents.fetched.lines]
+    first, last = contents.accounted or (None, None)
+    return (
+        *(contents.account, contents.confirmed),
+        *(min(booked, default=None), max(booked, default=None), first, last),
+        *(contents.opening_minor, contents.closing_minor),
+        *sums_of(contents.fetched.lines),
+        *sums_of(stored.added),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
@@ -39,6 +39,8 @@ class Following:
 
     accounts: frozenset[str]
     """Empty: all that the bank has."""
+    numbers: Mapping[str, str]
+    """Of accounts, by their ids: what statement files call them, where that was told."""
     since: date | None
     every_s: float
     overlap_days: int

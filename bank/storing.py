@@ -41,6 +41,8 @@ class Stored:
     """Rows that were known, and of which it says something else or more."""
     raised: Mapping[str, int]
     """What people have to look at, by kind."""
+    added: Sequence[Line]
+    """What is new of it."""
 
     @property
     def exceptions(self) -> int:
@@ -118,8 +120,8 @@ class _Statement:
         await self._connection.execute(
             SQL.fetched, account.account_id, fetched.complete_to, fetched.source == API
         )
-        added = len(changes.new) + len(changes.held)
-        return Stored(len(followed), added, len(changes.held), changed, raised)
+        added = [*changes.new, *(each.line for each in changes.held)]
+        return Stored(len(followed), len(added), len(changes.held), changed, raised, added)
 
     async def _reopen(self, was: Opening | None) -> None:
         """Keep what was held before the first row; where that row says another amount now, tell."""

@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from cli import bank_calls
+from cli import bank_calls, bank_statements
 from cli.bank_play import play
 from cli.home import home
 from cli.simulated_bank import NAME, SimulatedBank
@@ -21,7 +21,7 @@ def command() -> None:
     """What the bank says, and a bank to try everything with."""
 
 
-for _each in (*bank_calls.COMMANDS, play):
+for _each in (*bank_calls.COMMANDS, *bank_statements.COMMANDS, play):
     command.add_command(_each)
 
 

@@ -1,10 +1,9 @@
-"""`./sov bank accounts|rows|fetch|statement|exceptions|…`: what the bank said, over HTTP."""
+"""`./sov bank accounts|rows|fetch|exceptions|…`: what the bank said, over HTTP."""
 
 from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import Final
 
 import click
@@ -14,12 +13,12 @@ from topology.texts import clean
 
 _LOOK_EVERY_S: Final = 0.5
 _PATIENCE_S: Final = 120.0
-_JSON = click.option("--json", "as_json", is_flag=True, help="JSON lines.")
-_ACCOUNT = click.option("--account", "account_id", help="May be left out where there is one alone.")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="JSON lines.")
+ACCOUNT = click.option("--account", "account_id", help="May be left out where there is one alone.")
 
 
 @click.command("accounts")
-@_JSON
+@AS_JSON
 def accounts(as_json: bool) -> None:
     """The bank accounts that are followed, or were."""
     with calling("bank") as system:
@@ -34,7 +33,7 @@ def accounts(as_json: bool) -> None:
 
 @click.command("rows")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@_JSON
+@AS_JSON
 def rows(limit: int, as_json: bool) -> None:
     """Rows of the bank's statements, the latest first."""
     with calling("bank") as system:
@@ -47,66 +46,18 @@ def rows(limit: int, as_json: bool) -> None:
 
 
 @click.command("fetch")
-@_ACCOUNT
+@ACCOUNT
 def fetch(account_id: str | None) -> None:
     """Look at the bank's statement now, and wait for what comes."""
     with calling("bank") as system:
-        body = {"accountId": account_id or _only(system)}
+        body = {"accountId": account_id or only_account(system)}
         asked = system.done("POST", "/v1/bank/fetches", json=body)
-        _came(system, f"/v1/bank/fetches/{asked['fetchId']}")
-
-
-@click.command("statement")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--format",
-    "form",
-    required=True,
-    type=click.Choice(["MT940", "CAMT053", "OFX", "CSV"], case_sensitive=False),
-)
-@click.option("--columns", help="For CSV: which column is what, as JSON (docs/bank.md).")
-@_ACCOUNT
-def statement(file: Path, form: str, columns: str | None, account_id: str | None) -> None:
-    """Hand in a statement file, and wait for what comes of it."""
-    with calling("bank") as system:
-        query = {"accountId": account_id or _only(system), "format": form.upper()}
-        if columns is not None:
-            query["columns"] = columns
-        taken = system.done(
-            "POST",
-            "/v1/bank/statements",
-            params=query,
-            content=file.read_bytes(),
-            headers={"Content-Type": "application/octet-stream"},
-        )
-        _came(system, f"/v1/bank/statements/{taken['statementId']}")
-
-
-@click.command("approve-statement")
-@click.argument("statement_id", metavar="STATEMENT")
-@click.option("--reason")
-def approve_statement(statement_id: str, reason: str | None) -> None:
-    """Believe a statement file that somebody else has handed in, and wait for what comes of it."""
-    path = f"/v1/bank/statements/{statement_id}"
-    with calling("approver") as system:
-        system.done("POST", f"{path}/approvals", json={} if reason is None else {"reason": reason})
-        _came(system, path)
-
-
-@click.command("refuse-statement")
-@click.argument("statement_id", metavar="STATEMENT")
-@click.option("--reason")
-@click.option("--own", is_flag=True, help="Take back what one has handed in oneself.")
-def refuse_statement(statement_id: str, reason: str | None, own: bool) -> None:
-    """Nothing is to be stored of a statement file that waits for approval."""
-    path = f"/v1/bank/statements/{statement_id}/refusals"
-    with calling("bank" if own else "approver") as system:
-        system.done("POST", path, json={} if reason is None else {"reason": reason})
+        show_end(came(system, f"/v1/bank/fetches/{asked['fetchId']}"))
 
 
 @click.command("exceptions")
 @click.option("--all", "everything", is_flag=True, help="Those that are resolved too.")
-@_JSON
+@AS_JSON
 def exceptions(everything: bool, as_json: bool) -> None:
     """What a person has to look at, the latest first."""
     state = "all" if everything else "open"
@@ -149,11 +100,12 @@ def list_aliases() -> None:
 @alias.command("add")
 @click.argument("words")
 @click.argument("wallet_id", metavar="WALLET")
-@_ACCOUNT
+@ACCOUNT
 def add_alias(words: str, wallet_id: str, account_id: str | None) -> None:
     """Let WORDS stand for WALLET, once another person has approved it."""
     with calling("bank") as system:
-        body = {"accountId": account_id or _only(system), "alias": words, "walletId": wallet_id}
+        body = {"alias": words, "walletId": wallet_id}
+        body["accountId"] = account_id or only_account(system)
         click.echo(system.done("POST", "/v1/bank/aliases", json=body)["aliasId"])
 
 
@@ -182,7 +134,7 @@ def end_alias(alias_id: str) -> None:
 @click.option("--from", "first_day", required=True, metavar="DAY")
 @click.option("--to", "last_day", required=True, metavar="DAY")
 @click.option("--note")
-@_ACCOUNT
+@ACCOUNT
 def expect(
     wallet_id: str,
     amount: str,
@@ -196,17 +148,17 @@ def expect(
     if note is not None:
         body["note"] = note
     with calling("bank") as system:
-        body["accountId"] = account_id or _only(system)
+        body["accountId"] = account_id or only_account(system)
         click.echo(system.done("POST", "/v1/bank/expected-payments", json=body)["expectedId"])
 
 
 COMMANDS: Final = (
-    *(accounts, rows, fetch, statement, approve_statement, refuse_statement),
+    *(accounts, rows, fetch),
     *(exceptions, resolve, alias, expect),
 )
 
 
-def _only(system: Operator) -> str:
+def only_account(system: Operator) -> str:
     accounts = system.pages("/v1/bank/accounts")
     found = [each["accountId"] for each in accounts if each["followedUntil"] is None]
     if len(found) != 1:
@@ -215,22 +167,20 @@ def _only(system: Operator) -> str:
     return only
 
 
-def _came(system: Operator, path: str) -> None:
-    """Wait for what comes of it, and say so."""
+def came(system: Operator, path: str) -> Json:
+    """What was asked for, once nothing more comes of it by itself."""
     until_s = time.monotonic() + _PATIENCE_S
     while True:
         found: Json = system.get(path)
-        if found["finished"]:
-            break
-        if found.get("status") == "AWAITING_APPROVAL":
-            click.echo(
-                f"{found['rows']} rows, {found['new']} new: it waits for another person's approval:"
-                f" ./sov bank approve-statement {found['statementId']}"
-            )
-            return
+        if found["finished"] or found.get("status") == "AWAITING_APPROVAL":
+            return found
         if time.monotonic() > until_s:
             raise click.ClickException("the bank process has not done it yet: is it running?")
         time.sleep(_LOOK_EVERY_S)
+
+
+def show_end(found: Json) -> None:
+    """What came of it. Raises ``ClickException`` with its problem."""
     if found["problem"]:
         raise click.ClickException(clean(found["problem"]))
     click.echo(f"{found['rows']} rows, {found['new']} new, {found['exceptions']} exceptions")

@@ -12,6 +12,7 @@ from gateway import openapi
 from gateway.backend import Backend
 from gateway.bank_exceptions import BankExceptions
 from gateway.bank_hints import BankHints
+from gateway.bank_statements import BankStatements
 from gateway.batches import Batches
 from gateway.commands import CommandStates
 from gateway.dead_letters import DeadLetters
@@ -93,6 +94,7 @@ def operations(backend: Backend, health: Health) -> list[Operation]:
         *DeadLetters(backend, writes).operations(),
         *PayoutExports(backend).operations(),
         *Deposits(backend).operations(),
+        *BankStatements(backend).operations(),
         *Suspense(backend).operations(),
         *BankExceptions(backend).operations(),
         *BankHints(backend).operations(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from bank.actions import export_of, shares_of
@@ -12,6 +12,14 @@ from ledger.money import exponent_of, format_minor
 from topology.documents import Document, text, timestamp
 
 Record = Mapping[str, Any]
+
+#: Of statement files, by the columns that have them.
+_SUMS: Final = {
+    "credits": "credits",
+    "debits": "debits",
+    "newCredits": "new_credits",
+    "newDebits": "new_debits",
+}
 
 
 def account(found: Record) -> Document:
@@ -80,14 +88,30 @@ def fetch(found: Record) -> Document:
 
 
 def statement(found: Record) -> Document:
+    """What it says is null until it was read."""
     return {
         "statementId": str(found["statement_id"]),
         "accountId": found["account_id"],
+        "currency": found["currency"],
         "format": found["format"],
+        "sha256": found["sha256"].hex(),
         "status": found["status"],
         "uploadedBy": found["uploaded_by"],
         "uploadedOwner": found["uploaded_owner"],
         "uploaded": timestamp(found["uploaded"]),
+        "handedInAgain": _time(found["handed_in_again"]),
+        "namedAccount": found["named_account"],
+        "accountConfirmed": found["account_confirmed"],
+        "firstEntry": _day(found["first_entry"]),
+        "lastEntry": _day(found["last_entry"]),
+        "firstDay": _day(found["first_day"]),
+        "lastDay": _day(found["last_day"]),
+        "openingBalance": _money(found["opening_minor"], found["currency"]),
+        "closingBalance": _money(found["closing_minor"], found["currency"]),
+        **{
+            name: _sum(found[column], found[f"{column}_minor"], found["currency"])
+            for name, column in _SUMS.items()
+        },
         **_what_came(found),
     }
 
@@ -229,6 +253,14 @@ def _what_came(found: Record) -> Document:
         "exceptions": found["exceptions"],
         "problem": found["problem"],
     }
+
+
+def _sum(count: int | None, minor: int | None, currency: str) -> Document | None:
+    return None if count is None else {"count": count, "amount": _money(minor, currency)}
+
+
+def _money(minor: int | None, currency: str) -> str | None:
+    return None if minor is None else money(minor, currency)
 
 
 def _day(day: date | None) -> str | None:

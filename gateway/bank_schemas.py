@@ -77,14 +77,49 @@ class FetchSchema(_WhatCame):
     first_day: Day | None
 
 
+class SumSchema(Schema):
+    """How many entries, and what they come to."""
+
+    count: int
+    amount: Money
+
+
 class StatementSchema(_WhatCame):
+    """What the file says is null until it was read."""
+
     statement_id: Id
     account_id: str
+    currency: CurrencyCode
     format: Literal["MT940", "CAMT053", "OFX", "CSV"]
+    sha256: str = Field(description="of the file, as it was handed in", pattern="^[0-9a-f]{64}$")
     status: Literal["RECEIVED", "AWAITING_APPROVAL", "APPROVED", "DONE", "REFUSED", "FAILED"]
     uploaded_by: str
     uploaded_owner: str
     uploaded: Time
+    handed_in_again: Time | None = Field(description="when the same file last came once more")
+    named_account: str | None = Field(description="the account that the file itself names")
+    account_confirmed: bool | None = Field(
+        description="that it is this account, by its number; false: there was nothing to compare"
+    )
+    first_entry: Day | None = Field(description="the day of its first entry")
+    last_entry: Day | None
+    first_day: Day | None = Field(
+        description="to `lastDay` it accounts for every day: it has all entries of each, or the"
+        " balances around them. That is what it proves in a reconciliation"
+    )
+    last_day: Day | None
+    opening_balance: Money | None
+    closing_balance: Money | None
+    credits: SumSchema | None
+    debits: SumSchema | None
+    new_credits: SumSchema | None = Field(
+        description="those that were not known when the file was last read"
+    )
+    new_debits: SumSchema | None
+
+
+class StatementPage(Page[StatementSchema]):
+    pass
 
 
 class OpenActionSchema(Schema):

@@ -102,7 +102,8 @@ class Settings(BaseSettings):
     bank_client_secret: SecretStr | None = Field(None, description="its secret")
     bank_api_key: SecretStr | None = Field(None, description="the bank's x-api-key")
     bank_accounts: str = Field(
-        "", description="ids of the bank accounts to follow, separated by commas; empty: all"
+        "",
+        description="bank accounts to follow: ID or ID=NUMBER,...; empty: all that the API shows",
     )
     bank_followed_from: date | None = Field(
         None, description="first day that is followed; empty: the day an account is first seen"

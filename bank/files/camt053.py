@@ -9,20 +9,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
-from bank.files.entries import Entry, FileInvalid, Statement
-from bank.investec.records import SAST, bank_day
+from bank.files.entries import (
+    DAY,
+    Days,
+    Entry,
+    FileInvalid,
+    Statement,
+    between,
+    by_balances,
+    days,
+)
+from bank.investec.records import SAST
 
-_OPENING: Final = ("OPBD", "PRCD")
+_OPENING: Final = "OPBD"
+#: What the statement before this one closed with: of the day before, where of the other one nobody
+#: knows.
+_BEFORE: Final = "PRCD"
 _CLOSING: Final = "CLBD"
 _ZONED: Final = re.compile(r"T.*(Z|[+-][0-9]{2}:[0-9]{2})$")
-_MIDNIGHT: Final = re.compile(r"T00:00(?::00(?:\.0+)?)?$")
+#: Nothing is booked in the minute around midnight: banks write 23:59, 23:59:59 and 00:00:00.
+_FIRST_MINUTE: Final = time(0, 1)
+_LAST_MINUTE: Final = time(23, 59)
+
+
+class _Balance(NamedTuple):
+    amount: Decimal
+    day: date | None
 
 
 def read(body: bytes) -> Statement:
@@ -36,25 +55,29 @@ def read(body: bytes) -> Statement:
         raise FileInvalid(f"it has {len(statements)} statements; hand in one account's at a time")
     (statement,) = statements
     try:
-        return _statement(statement)
+        return _statement(statement, is_part=_is_part(root))
     except (InvalidOperation, ValueError) as error:
         raise FileInvalid(f"it is no CAMT.053: {error}") from None
 
 
-def _statement(statement: Any) -> Statement:
+def _statement(statement: Any, *, is_part: bool) -> Statement:
     booked = [each for each in _children(statement, "Ntry") if _is_booked(each)]
     entries = [_entry(each) for each in booked]
     balances = {
-        _text(each, "Tp", "CdOrPrtry", "Cd"): _signed(each) for each in _children(statement, "Bal")
+        _text(each, "Tp", "CdOrPrtry", "Cd"): _balance(each) for each in _children(statement, "Bal")
     }
-    opening = next((balances[code] for code in _OPENING if code in balances), None)
+    before, closing = balances.get(_BEFORE), balances.get(_CLOSING)
+    opening = balances.get(_OPENING, before)
+    # Of another amount it is not the one right before this statement.
+    dated = before if before and opening and before.amount == opening.amount else opening
+    whole, accounted = (None, None) if is_part else _days(statement, dated, closing, entries)
     return Statement(
         sorted(entries, key=lambda entry: entry.booked),
         _currency(statement, booked),
-        opening,
-        balances.get(_CLOSING),
-        _day(_text(statement, "FrToDt", "FrDtTm")),
-        _last_day(_text(statement, "FrToDt", "ToDtTm")),
+        None if opening is None else opening.amount,
+        None if closing is None else closing.amount,
+        whole,
+        accounted,
         _text(statement, "Acct", "Id", "IBAN") or _text(statement, "Acct", "Id", "Othr", "Id"),
     )
 
@@ -71,6 +94,33 @@ def _currency(statement: Any, booked: Sequence[Any]) -> str:
         told = ", ".join(sorted(each or "none" for each in named)) or "none"
         raise FileInvalid(f"its amounts have to be in one currency, and are in {told}")
     return str(named.pop())
+
+
+def _is_part(root: Any) -> bool:
+    """Whether there are other pages: the days are those of all of them."""
+    pages = {_text(each) for each in _all(root, "PgNb")}
+    last = {_text(each) for each in _all(root, "LastPgInd")}
+    return bool(pages - {"1"} or last - {"true", "1"})
+
+
+def _days(
+    statement: Any, opening: _Balance | None, closing: _Balance | None, entries: Sequence[Entry]
+) -> tuple[Days | None, Days | None]:
+    """Of which it has every entry, and for which it accounts: to the minute, where it says its
+    period; else the days of its balances."""
+    begins = _moment(_text(statement, "FrToDt", "FrDtTm"))
+    ends = _moment(_text(statement, "FrToDt", "ToDtTm"))
+    closed = None if closing is None else closing.day
+    if begins is not None and ends is not None:
+        first = begins.date() if begins.time() < _FIRST_MINUTE else begins.date() + DAY
+        # A bank that writes no time means the day, if its closing balance is of that day.
+        meant = ends.time() >= _LAST_MINUTE or (ends.time() == time(0) and ends.date() == closed)
+        found = days(first, ends.date() if meant else ends.date() - DAY)
+        return found, found
+    if opening is None or opening.day is None or closed is None:
+        return None, None
+    booked = {entry.booked for entry in entries}
+    return between(opening.day, closed), by_balances(opening.day, closed, booked)
 
 
 def _entry(entry: Any) -> Entry:
@@ -92,6 +142,12 @@ def _entry(entry: Any) -> Entry:
 def _is_booked(entry: Any) -> bool:
     """Before version 8 the status is the element's own text, since then a code in it."""
     return (_text(entry, "Sts") or _text(entry, "Sts", "Cd")) == "BOOK"
+
+
+def _balance(balance: Any) -> _Balance:
+    return _Balance(
+        _signed(balance), _day(_text(balance, "Dt", "Dt") or _text(balance, "Dt", "DtTm"))
+    )
 
 
 def _signed(element: Any) -> Decimal:
@@ -124,19 +180,18 @@ def _local(element: Any) -> str:
 
 
 def _day(text: str | None) -> date | None:
-    """South Africa's, where the time of another zone stands there."""
+    moment = _moment(text)
+    return None if moment is None else moment.date()
+
+
+def _moment(text: str | None) -> datetime | None:
+    """As South Africa's clocks have it, where the time of another zone stands there. What is no
+    time of day, as 24:00 is none, is as good as none."""
     if text is None:
         return None
     if _ZONED.search(text):
-        return bank_day(datetime.fromisoformat(text))
-    return date.fromisoformat(text[:10])
-
-
-def _last_day(text: str | None) -> date | None:
-    """A period that ends with the first moment of a day has nothing of it."""
-    if text is None:
-        return None
-    if _ZONED.search(text):
-        text = datetime.fromisoformat(text).astimezone(SAST).replace(tzinfo=None).isoformat()
-    day = date.fromisoformat(text[:10])
-    return day - timedelta(days=1) if _MIDNIGHT.search(text) else day
+        return datetime.fromisoformat(text).astimezone(SAST).replace(tzinfo=None)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.combine(date.fromisoformat(text[:10]), time())

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from bank.files.entries import Entry, FileInvalid, Statement
+from bank.files.entries import Entry, FileInvalid, Statement, between_entries
 
 #: Digits, or groups of three of them that are all parted alike.
 _GROUPED: Final = r"([+-]?(?:[0-9]+|[0-9]{1,3}(?:([ '\u00a0\u202f%s])[0-9]{3})(?:\2[0-9]{3})*))"
@@ -73,7 +73,10 @@ def read(body: bytes, columns: Columns) -> Statement:
         raise FileInvalid(f"line {reader.line_num}: {error}") from None
     except (ValueError, InvalidOperation) as error:
         raise FileInvalid(f"line {reader.line_num}: {error}") from None
-    return Statement(entries[::-1] if columns.newest_first else entries)
+    # It says no days: of those of its first and its last entry it may have a part.
+    days = between_entries(entries)
+    ordered = entries[::-1] if columns.newest_first else entries
+    return Statement(ordered, whole=days, accounted=days)
 
 
 def _require(columns: Columns, header: Collection[str]) -> None:

@@ -8,7 +8,7 @@ the last balances only, and take what stands behind a closing one for words of t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import mt940
 
-from bank.files.entries import Entry, FileInvalid, Statement
+from bank.files.entries import DAY, Days, Entry, FileInvalid, Statement, between, by_balances
 
 _ACCOUNT: Final = re.compile(r"^:25P?:([^\r\n]*)", re.M)
 _BALANCES: Final = re.compile(r"^:6[02][FM]?:", re.M)
@@ -56,15 +56,18 @@ def read(body: bytes) -> Statement:
     _require_whole(pages, text)
     opening, closing = pages[0].opening, pages[-1].closing
     found = [data for page in pages for data in page.entries]
-    # Of several nobody knows whether days lie between them.
-    is_one = len(pages) == 1
+    booked = [_booked(data) for data in found]
+    accounted = _accounted(pages, {day for day in booked if day is not None})
+    # Where entries have no day of booking nobody knows on which day one would be.
+    is_dated = bool(booked) and None not in booked
     return Statement(
         [_entry(data) for data in found],
         opening.currency,
-        opening.amount if is_one else None,
-        closing.amount if is_one else None,
-        opening.day if is_one else None,
-        closing.day if is_one else None,
+        opening.amount,
+        closing.amount,
+        # Of the first and the last day it may have a part: there are banks with several a day.
+        between(opening.day, closing.day) if accounted and is_dated else None,
+        accounted,
         _account(text),
     )
 
@@ -132,6 +135,20 @@ def _balance(found: re.Match[str]) -> _Balance:
     return _Balance(kind == "0", dated, currency, amount if mark in "Cc" else -amount)
 
 
+def _accounted(pages: Sequence[_Page], booked: Collection[date]) -> Days | None:
+    """The days from the first balance to the last one; None where days lie between two statements,
+    or they are in no order."""
+    found = [by_balances(page.opening.day, page.closing.day, booked) for page in pages]
+    days = [each for each in found if each is not None]
+    if len(days) < len(found):
+        return None
+    if not all(
+        earlier.first <= later.first <= earlier.last + DAY for earlier, later in pairwise(days)
+    ):
+        return None
+    return Days(days[0].first, max(each.last for each in days))
+
+
 def _entry(data: Mapping[str, Any]) -> Entry:
     words = [
         data.get(name)
@@ -141,14 +158,19 @@ def _entry(data: Mapping[str, Any]) -> Entry:
         )
     ]
     amount: Decimal = data["amount"].amount
-    booked = data.get("entry_date") or data.get("guessed_entry_date") or data["date"]
+    valued = _plain_day(data["date"])
     return Entry(
-        booked=_plain_day(booked),
+        booked=_booked(data) or valued,
         amount=amount,
         description=" ".join(str(each) for each in words if each and each != "NONREF"),
-        valued=_plain_day(data["date"]),
+        valued=valued,
         kind=data.get("id"),
     )
+
+
+def _booked(data: Mapping[str, Any]) -> date | None:
+    found = data.get("entry_date")
+    return None if found is None else _plain_day(found)
 
 
 def _plain_day(day: Any) -> date:

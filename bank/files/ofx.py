@@ -7,12 +7,13 @@ Its ``LEDGERBAL`` is of the day on which the file was made, and so proves nothin
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from html import unescape
 from typing import Final
 
-from bank.files.entries import Entry, FileInvalid, Statement
+from bank.files.entries import Days, Entry, FileInvalid, Statement, between, between_entries
 from bank.investec.records import bank_day
 
 _ENTRY: Final = re.compile(r"<STMTTRN>(.*?)(?=</STMTTRN>|<STMTTRN>|</BANKTRANLIST>)", re.S | re.I)
@@ -42,15 +43,24 @@ def read(body: bytes) -> Statement:
         raise FileInvalid("it has entries in another currency than its own")
     try:
         entries = [_entry(_elements(each)) for each in found]
+        days = _days(around, entries)
         return Statement(
             sorted(entries, key=lambda entry: entry.booked),
             around["CURDEF"],
-            first=_day(around["DTSTART"]) if "DTSTART" in around else None,
-            last=_day(around["DTEND"]) if "DTEND" in around else None,
+            whole=days,
+            accounted=days,
             account=around.get("ACCTID"),
         )
     except (KeyError, ValueError, InvalidOperation) as error:
         raise FileInvalid(f"it is no OFX that can be read: {error!r}") from None
+
+
+def _days(around: dict[str, str], entries: Sequence[Entry]) -> Days | None:
+    """Where it begins and where it ends may be in the middle of a day; there are banks for which
+    both are the day on which the file was made."""
+    if "DTSTART" in around and "DTEND" in around:
+        return between(_day(around["DTSTART"]), _day(around["DTEND"]))
+    return between_entries(entries)
 
 
 def _entry(found: dict[str, str]) -> Entry:

@@ -28,8 +28,9 @@ from bank.reconciliation.bank_rows import (
     to_do,
     why_in_transit,
 )
-from bank.reconciliation.doubts import balance_term, doubts, is_let_go
-from bank.reconciliation.eclipse import NotComplete, Row, require_complete
+from bank.reconciliation.closings import closing_doubts, require_fetched
+from bank.reconciliation.doubts import balance_term, doubts
+from bank.reconciliation.eclipse import Row, require_complete
 from bank.reconciliation.found import Found
 from bank.reconciliation.requests import Request
 from bank.sql import LEADING
@@ -65,7 +66,7 @@ async def compare(connection: asyncpg.Connection[Any], request: Request, found: 
         if not accounts:
             which = request.order.account_id or "no bank account"
             raise NothingToCompare(f"{which} was not followed by the end of the period")
-        _require_fetched(accounts)
+        require_fetched(accounts)
         tied = [await _Account(connection, request, found, days, row).tied() for row in accounts]
         currencies = await _currencies(connection, request, accounts)
     return {
@@ -76,13 +77,6 @@ async def compare(connection: asyncpg.Connection[Any], request: Request, found: 
         "currencies": currencies,
         "unexplained": any(_is_open(each) for each in (*tied, *currencies)),
     }
-
-
-def _require_fetched(accounts: Sequence[Row]) -> None:
-    """Of all that are followed. One that was let go is told as it was known last."""
-    missing = [a["account_id"] for a in accounts if not (a["complete"] or is_let_go(a))]
-    if missing:
-        raise NotComplete(f"the statement of {', '.join(missing)} has to be fetched first", missing)
 
 
 async def ask_for_statements(queries: Queries, accounts: Sequence[str], moment: datetime) -> None:
@@ -130,7 +124,9 @@ class _Account:
         await self._add_pairs()
         await self._check_balance(shown, opening + rows["minor"], last)
         known = (self._account, self._moment, self._days.stop, rows["rows"], last)
-        for each in await doubts(self._connection, *known):
+        open_ = await doubts(self._connection, *known)
+        open_ += await closing_doubts(self._connection, self._account)
+        for each in open_:
             await self._found.add(each.finding, each.document)
         (books,) = await self._connection.fetch(SQL.control, control, self._moment)
         terms = [

@@ -107,13 +107,15 @@ class Deposits(Statements):
     end_fetch: str
     fetch: str
     hand_in: str
-    statement_of_digest: str
+    hand_in_again: str
     statement: str
+    statements: str
+    statement_file: str
     waiting_statements: str
+    tell_statement: str
     await_approval: str
     lock_statement: str
     judge_statement: str
-    covers: str
     end_statement: str
     undecided: str
     lock_undecided: str

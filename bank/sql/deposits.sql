@@ -294,24 +294,64 @@ VALUES ($1::uuid, $2::text, $3::text, $4::json, $5::bytea, $6::bytea, $7::text, 
     ON CONFLICT (account_id, digest) WHERE status NOT IN ('REFUSED', 'FAILED') DO NOTHING
 RETURNING statement_id
 
--- name: statement_of_digest
+-- name: hand_in_again
+-- The same file once more.
 -- $1 text account id, $2 bytea digest
-SELECT statement_id FROM bank_statements
+UPDATE bank_statements SET handed_in_again = clock_timestamp()
  WHERE account_id = $1::text AND digest = $2::bytea AND status NOT IN ('REFUSED', 'FAILED')
+RETURNING statement_id
 
 -- name: statement
 -- $1 uuid statement id
-SELECT statement_id, account_id, format, uploaded_by, uploaded_owner, uploaded, status, finished,
-       rows_read, rows_new, exceptions, problem
-  FROM bank_statements WHERE statement_id = $1::uuid
+SELECT s.statement_id, s.account_id, a.currency, s.format, s.sha256, s.uploaded_by, s.uploaded_owner,
+       s.uploaded, s.handed_in_again, s.status, s.finished, s.rows_read, s.rows_new, s.exceptions,
+       s.problem, s.named_account, s.account_confirmed, s.first_entry, s.last_entry, s.first_day,
+       s.last_day, s.opening_minor, s.closing_minor, s.credits, s.credits_minor, s.debits,
+       s.debits_minor, s.new_credits, s.new_credits_minor, s.new_debits, s.new_debits_minor
+  FROM bank_statements s JOIN bank_accounts a USING (account_id)
+ WHERE s.statement_id = $1::uuid
+
+-- name: statements
+-- The latest first.
+-- $1 uuid before this one, $2 text account or null for all, $3 text status or null for all,
+-- $4 integer limit
+SELECT s.statement_id, s.account_id, a.currency, s.format, s.sha256, s.uploaded_by, s.uploaded_owner,
+       s.uploaded, s.handed_in_again, s.status, s.finished, s.rows_read, s.rows_new, s.exceptions,
+       s.problem, s.named_account, s.account_confirmed, s.first_entry, s.last_entry, s.first_day,
+       s.last_day, s.opening_minor, s.closing_minor, s.credits, s.credits_minor, s.debits,
+       s.debits_minor, s.new_credits, s.new_credits_minor, s.new_debits, s.new_debits_minor
+  FROM bank_statements s JOIN bank_accounts a USING (account_id)
+ WHERE s.statement_id < $1::uuid AND ($2::text IS NULL OR s.account_id = $2::text)
+   AND ($3::text IS NULL OR s.status = $3::text)
+ ORDER BY s.statement_id DESC LIMIT $4::integer
+
+-- name: statement_file
+-- $1 uuid statement id
+SELECT format, body FROM bank_statements WHERE statement_id = $1::uuid
 
 -- name: waiting_statements
 -- The first file that is to be read, and whether it is to be believed.
 -- $1 text[] but of these accounts
-SELECT s.statement_id, s.account_id, s.format, s.columns, s.body, s.status = 'APPROVED' AS approved
+SELECT s.statement_id, s.account_id, s.format, s.columns, s.body, s.uploaded,
+       s.status = 'APPROVED' AS approved
   FROM bank_statements s
  WHERE s.status IN ('RECEIVED', 'APPROVED') AND s.account_id <> ALL ($1::text[])
  ORDER BY s.uploaded LIMIT 1
+
+-- name: tell_statement
+-- What the file says, as it was read just now, for whoever has to agree to it and for tie-outs.
+-- $1 uuid statement id, $2 text account that it names, $3 boolean whether that is the account,
+-- $4 date first and $5 date last entry, $6 date first and $7 date last day that it accounts for,
+-- $8 bigint opening and $9 bigint closing balance, $10 integer credits, $11 bigint their sum,
+-- $12 integer debits, $13 bigint their sum; $14 to $17 the same of what is new
+UPDATE bank_statements
+   SET named_account = $2::text, account_confirmed = $3::boolean, first_entry = $4::date,
+       last_entry = $5::date, first_day = $6::date, last_day = $7::date,
+       opening_minor = $8::bigint, closing_minor = $9::bigint, credits = $10::integer,
+       credits_minor = $11::bigint, debits = $12::integer, debits_minor = $13::bigint,
+       new_credits = $14::integer, new_credits_minor = $15::bigint, new_debits = $16::integer,
+       new_debits_minor = $17::bigint
+ WHERE statement_id = $1::uuid AND status IN ('RECEIVED', 'APPROVED')
 
 -- name: await_approval
 -- Somebody else has to agree to the file.
@@ -332,11 +372,6 @@ UPDATE bank_statements
    SET status = $2::text, problem = $3::text,
        finished = CASE WHEN $2::text = 'REFUSED' THEN clock_timestamp() END
  WHERE statement_id = $1::uuid AND status = 'AWAITING_APPROVAL'
-
--- name: covers
--- How far a file tells.
--- $1 uuid statement id, $2 date last day
-UPDATE bank_statements SET covers_to = $2::date WHERE statement_id = $1::uuid
 
 -- name: end_statement
 -- $1 uuid statement id, $2 integer rows, $3 integer new, $4 integer exceptions, $5 text problem

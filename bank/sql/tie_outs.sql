@@ -7,23 +7,43 @@
 SELECT EXISTS (SELECT FROM bank_accounts WHERE followed_from <= $1::date)
 
 -- name: accounts
--- The accounts that are followed, or were, each with whether all its rows until then are known. Only a
--- statement that was asked for after the moment proves that: one that was asked for before may be stored
--- after it and lack rows. Where rows come from the API, a file is no proof.
+-- The accounts that are followed, or were, each with whether all its rows until then are known. Of what
+-- the API tells, only a look that was begun after the moment proves that: one that was begun before may
+-- be stored after it and lack rows. Where rows come from files one has to prove it, which accounts for the last day and
+-- was handed in once that was over; and there has to be no day before it, back to the first that is
+-- known at all, for which nothing accounts: rows of such a day that come to nothing show in no balance.
+-- Days are the bank's, whose clocks are two hours before UTC's.
 -- $1 text account id or null for all, $2 timestamptz moment, $3 date first day behind it
 SELECT a.account_id, a.currency, a.control_wallet, a.suspense_wallet, a.charges_wallet,
        a.followed_from, a.followed_until, a.opening_minor, w.external_unique_id AS control_name,
-       (coalesce(a.fetched_to >= $3::date - 1, false)
-        AND EXISTS (SELECT FROM bank_fetches b
-                     WHERE b.account_id = a.account_id AND b.started >= $2::timestamptz
-                       AND b.finished IS NOT NULL AND b.problem IS NULL))
-       OR (NOT a.by_api
-           AND EXISTS (SELECT FROM bank_statements b
-                        WHERE b.account_id = a.account_id AND b.uploaded >= $2::timestamptz
-                          AND b.covers_to >= $3::date - 1
-                          AND b.finished IS NOT NULL AND b.problem IS NULL)) AS complete
+       coalesce(f.asked >= $2::timestamptz AND a.fetched_to >= $3::date - 1, false)
+       OR (NOT a.by_api AND p.statement_id IS NOT NULL AND h.first IS NULL) AS complete,
+       CASE WHEN NOT a.by_api THEN h.first END AS missing_day,
+       p.statement_id, p.closing_minor, p.closing_day
   FROM bank_accounts a
   JOIN wallets w ON w.wallet_id = a.control_wallet
+ CROSS JOIN LATERAL (SELECT max(b.started) AS asked FROM bank_fetches b
+                      WHERE b.account_id = a.account_id
+                        AND b.finished IS NOT NULL AND b.problem IS NULL) f
+  LEFT JOIN LATERAL (
+       SELECT b.statement_id, b.closing_minor, greatest(b.last_day, b.last_entry) AS closing_day
+         FROM bank_statements b
+        WHERE b.account_id = a.account_id AND b.status = 'DONE' AND b.last_day >= $3::date - 1
+          AND b.uploaded >= ($3::date::timestamp AT TIME ZONE interval '2 hours')
+        ORDER BY b.uploaded DESC LIMIT 1) p ON NOT a.by_api
+ CROSS JOIN LATERAL (
+       SELECT lower(datemultirange(daterange(least(greatest(min(lower(d.days)), a.followed_from),
+                                                    $3::date - 1), $3::date))
+                    - range_agg(d.days)) AS first
+         FROM (SELECT daterange(b.first_day, b.last_day, '[]') AS days
+                 FROM bank_statements b
+                WHERE b.account_id = a.account_id AND b.status = 'DONE'
+                  AND b.first_day IS NOT NULL
+               UNION ALL
+               -- A look at the API takes in all days before its own.
+               SELECT daterange(a.followed_from,
+                                (f.asked AT TIME ZONE interval '2 hours')::date)
+                WHERE a.followed_from < (f.asked AT TIME ZONE interval '2 hours')::date) d) h
  WHERE ($1::text IS NULL OR a.account_id = $1::text) AND a.followed_from < $3::date
  ORDER BY a.account_id
 

@@ -50,7 +50,10 @@ GRANT UPDATE (posting_date, posted_order, description, transaction_type, value_d
               problem, not_before)
    ON sov.bank_rows TO sov_banker;
 GRANT UPDATE (status, problem, send_until, finished) ON sov.bank_actions TO sov_banker;
-GRANT UPDATE (status, rows_read, rows_new, exceptions, problem, finished, covers_to)
+GRANT UPDATE (status, rows_read, rows_new, exceptions, problem, finished, handed_in_again,
+              named_account, account_confirmed, first_entry, last_entry, first_day, last_day,
+              opening_minor, closing_minor, credits, credits_minor, debits, debits_minor, new_credits,
+              new_credits_minor, new_debits, new_debits_minor)
    ON sov.bank_statements TO sov_banker;
 GRANT UPDATE (approved, ended, ended_by) ON sov.bank_aliases TO sov_banker;
 GRANT UPDATE (state, reason, approvals, held, submitted, paid_beneficiary_id, payment_reference,

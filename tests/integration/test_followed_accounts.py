@@ -3,7 +3,6 @@ nothing is lost, nobody waits for ever, and nothing agrees that nobody has seen.
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -25,7 +24,6 @@ from tests.servers import Servers
 OTHER = "400000000000000000000001"
 #: As ``three_rows`` makes them.
 THREE = (100_00, 50_00, -1_50)
-COLUMNS = {"date": "Date", "description": "Details", "amount": "Amount", "balance": "Balance"}
 
 
 @pytest.fixture
@@ -183,20 +181,16 @@ def today() -> date:
 
 
 async def handed_in(town: Branch, day: date, *cents: int) -> None:
-    """A file of rows that are known already, all of one day, each with the balance of those before
-    it."""
-    lines, balance = ["Date,Details,Amount,Balance"], 0
+    """A file of rows that are known already, all of one day, with the balances around them."""
+    before = day - timedelta(days=1)
+    lines = [":20:X", f":60F:C{before:%y%m%d}ZAR0,00"]
     for each in cents:
-        balance += each
-        told = f"{format_minor(each, 2)},{format_minor(balance, 2)}"
-        lines.append(f"{day},as the file says,{told}")
+        amount = f"{'C' if each > 0 else 'D'}{written(abs(each))}"
+        lines += [f":61:{day:%y%m%d%m%d}{amount}NTRFNONREF", ":86:as the file says"]
+    lines.append(f":62F:C{day:%y%m%d}ZAR{written(sum(cents))}")
     answer = await town.http.post(
         "/v1/bank/statements",
-        params={
-            "accountId": town.play.account_id,
-            "format": "CSV",
-            "columns": json.dumps(COLUMNS),
-        },
+        params={"accountId": town.play.account_id, "format": "MT940"},
         content="\n".join([*lines, ""]),
         headers={**town.running.key("bank"), "Content-Type": "application/octet-stream"},
     )
@@ -218,6 +212,15 @@ async def handed_in(town: Branch, day: date, *cents: int) -> None:
     assert (found["status"], found["new"], found["rows"]) == ("DONE", 0, len(cents)), found
 
 
+def written(cents: int) -> str:
+    return format_minor(cents, 2).replace(".", ",")
+
+
+async def overnight(town: Branch) -> None:
+    """The files were handed in a day later, when the day that they tell of was over."""
+    await town.owner.execute("UPDATE bank_statements SET uploaded = uploaded + interval '1 day'")
+
+
 async def test_from_the_api_to_files_and_back(town: Branch) -> None:
     await three_rows(town)
     here = town.play.account_id
@@ -237,6 +240,9 @@ async def test_from_the_api_to_files_and_back(town: Branch) -> None:
         (only,) = await town.owner.fetch(asking, end)
         assert only["requested_by"] != "reconciliation"
         await handed_in(town, today(), *THREE)
+        await tried_again(town)
+        assert (await compared.status("waits"))["finishedAt"] is None
+        await overnight(town)
         assert (await compared.ended("waits"))["agrees"]
         # What the API was asked for after an earlier period still proves that one.
         assert (await reconciled(town, before))["agrees"]
@@ -256,6 +262,10 @@ async def test_a_file_of_earlier_days_proves_nothing_of_later_ones(town: Branch)
         await handed_in(town, today(), *THREE)
         compared = await waiting(town, await comparisons_of(town).now())
         await handed_in(town, early, 5_00)
+        await town.owner.execute(
+            "UPDATE bank_statements SET uploaded = uploaded + interval '1 day' WHERE last_day = $1",
+            early,
+        )
         await tried_again(town)
         assert (await compared.status("waits"))["finishedAt"] is None
 
@@ -267,6 +277,7 @@ async def test_a_file_is_no_proof_where_rows_come_from_the_api(town: Branch) -> 
         await town.play.fault(kind="status", route="transactions", status=500, times=1000)
         compared = await waiting(town, await comparisons_of(town).now())
         await handed_in(town, today(), *THREE)
+        await overnight(town)
         await tried_again(town)
         assert (await compared.status("waits"))["finishedAt"] is None
         await town.play.http.request("DELETE", "/simulator/faults")

@@ -13,7 +13,7 @@ import pytest
 from bank.investec.records import SAST
 from tests.integration.actions import approved, asked, suspended
 from tests.integration.banks import Branch, banking, branch
-from tests.integration.test_statement_files import HEADER, handed_in
+from tests.integration.statement_files import HEADER, handed_in
 from tests.polling import eventually
 from tests.servers import Servers
 

@@ -13,7 +13,7 @@ import pytest
 from tests.integration.actions import approved, asked, exception
 from tests.integration.banks import Branch, banking, branch
 from tests.integration.comparisons import reconciling
-from tests.integration.test_statement_files import COLUMNS, HEADER, handed_in
+from tests.integration.statement_files import COLUMNS, HEADER, handed_in
 from tests.integration.tie_outs import reconciled, three_rows
 from tests.servers import Servers
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.actions import approved, asked, exception, suspended
 from tests.integration.banks import Branch, banking, branch, of
-from tests.integration.test_statement_files import HEADER, handed_in
+from tests.integration.statement_files import HEADER, handed_in
 from tests.servers import Servers
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from bank.investec.records import SAST
 from tests.integration.banks import Branch, banking, branch
-from tests.integration.test_statement_files import HEADER, handed_in
+from tests.integration.statement_files import HEADER, handed_in
 from tests.polling import eventually
 from tests.servers import Servers
 

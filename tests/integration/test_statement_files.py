@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 
-from bank.investec.records import SAST
-from gateway import bank_schemas as schemas
 from ledger import keys
 from ledger.keys import Scope
 from tests.integration.actions import approved, asked
 from tests.integration.banks import Branch, banking, branch, of
-from tests.integration.comparisons import reconciling
-from tests.integration.tie_outs import LONG_AGO, comparisons_of, reconciled
-from tests.polling import eventually
+from tests.integration.statement_files import COLUMNS, HEADER, handed_in
 from tests.servers import Servers
-
-COLUMNS = json.dumps({"date": "Date", "description": "Details", "amount": "Amount"})
-HEADER = "Date,Details,Amount\n"
 
 
 @pytest.fixture
@@ -34,39 +26,6 @@ async def town(servers: Servers, template: str, tmp_path: Path) -> AsyncIterator
         async with banking(ready.database, ready.broker, None, bank_accounts=account):
             await ready.followed()
             yield ready
-
-
-async def handed_in(
-    town: Branch, body: str | bytes, expect: int = 202, approve: bool = True, **query: str
-) -> Any:
-    """The statement's document, read to its end; approved by a second person where it has to be."""
-    asked = {"accountId": town.play.account_id, "format": "CSV", **query}
-    if asked["format"] == "CSV":
-        asked.setdefault("columns", COLUMNS)
-    answer = await town.http.post(
-        "/v1/bank/statements",
-        params=asked,
-        content=body,
-        headers={**town.running.key("bank"), "Content-Type": "application/octet-stream"},
-    )
-    assert answer.status_code == expect, answer.text
-    taken = answer.json()
-    if expect != 202:
-        return taken
-
-    path = f"/v1/bank/statements/{taken['statementId']}"
-    found = await eventually(lambda: standing(town, path), 30)
-    schemas.StatementSchema.model_validate(found)
-    if approve and found["status"] == "AWAITING_APPROVAL":
-        await town.post("approver", f"{path}/approvals", {})
-        found = await eventually(lambda: standing(town, path), 30)
-    return found
-
-
-async def standing(town: Branch, path: str) -> Any:
-    """The statement, once nothing more comes of it by itself."""
-    found = await town.running.get(path)
-    return found if found["finished"] or found["status"] == "AWAITING_APPROVAL" else None
 
 
 async def test_the_same_file_twice_books_once(town: Branch) -> None:
@@ -251,29 +210,3 @@ async def test_the_api_after_a_file(servers: Servers, template: str, tmp_path: P
         assert set(numbers).isdisjoint(of(rows, "posted_order"))
         assert await town.exceptions() == [("MOVED", False)] * 2
         await town.assert_ties()
-
-
-async def test_a_file_proves_what_it_tells_once_it_is_handed_in(town: Branch) -> None:
-    await town.running.wallet("alice-01")
-    line = f"{datetime.now(SAST).date()},{await town.reference('alice-01')},10.00"
-    async with reconciling(town.database, town.broker.url):
-        await handed_in(town, f"{HEADER}{line}\n")
-        await town.booked(1)
-        compared = comparisons_of(town)
-        until = await compared.now()
-        period: dict[str, Any] = {"periodFrom": LONG_AGO, "periodTo": until.isoformat()}
-        await compared.ask(kind="BANK", reconciliationId="waits", **period)
-
-        async def waits() -> bool:
-            found = await compared.status("waits")
-            return "has to be fetched" in (found["reason"] or "")
-
-        await eventually(waits)
-        # The same day in a file of after the end, which tells no balance; then one that does.
-        await handed_in(town, f"{HEADER}{line}\n\n")
-        assert (await compared.ended("waits"))["agrees"] is False
-        assert (await compared.report("waits"))["differences"] == {"NOT_PROVEN": 1}
-        columns = json.dumps({**json.loads(COLUMNS), "balance": "Balance"})
-        await handed_in(town, f"{HEADER[:-1]},Balance\n{line},10.00\n", columns=columns)
-        report = await reconciled(town, until)
-    assert (report["agrees"], report["found"]) == (True, [])

@@ -68,7 +68,9 @@ SCOPES = """
     POST   | /v1/bank/fetches                                     | bank
     GET    | /v1/bank/fetches/{fetchId}                           | any
     POST   | /v1/bank/statements                                  | bank
+    GET    | /v1/bank/statements                                  | any
     GET    | /v1/bank/statements/{statementId}                    | any
+    GET    | /v1/bank/statements/{statementId}/file               | any
     GET    | /v1/suspense                                         | any
     POST   | /v1/suspense/{rowId}/actions                         | bank
     GET    | /v1/bank/actions                                     | any

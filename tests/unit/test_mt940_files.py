@@ -3,10 +3,12 @@ easily lost."""
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
+from bank.files.contents import Contents
 from bank.files.formats import FileInvalid, read
-from bank.lines import Fetched
 
 RENT = ":61:2611021102C250,00NTRFNONREF//B1", ":86:RF18 5390 0754 7034 RENT"
 FEE = ":61:2611031103D20,50NCHGNONREF//B2", ":86:MONTHLY FEE"
@@ -24,12 +26,12 @@ SECOND = statement("C261102ZAR1250,00", "C261103ZAR1229,50", *FEE)
 THIRD = statement("C261103ZAR1229,50", "C261104ZAR979,50", *BACK)
 
 
-def contents(text: str) -> Fetched:
-    return read("MT940", text.encode(), None, "ZAR", 2)
+def contents(text: str) -> Contents:
+    return read("MT940", text.encode(), None, "ZAR", 2, date(2026, 11, 30))
 
 
 def amounts(text: str) -> list[int]:
-    return [line.signed_minor for line in contents(text).lines]
+    return [line.signed_minor for line in contents(text).fetched.lines]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,7 @@ def test_a_reference_beside_a_structured_text_is_kept() -> None:
     fields = ":86:166?00CREDIT?20EREF+77?21SVWZ+RENT FOR MAY?32NAIDOO"
     entry = ":61:2611021102C250,00NTRFRF18539007547034//B1"
     text = statement("C261101ZAR0,", "C261102ZAR250,", entry, fields)
-    (line,) = contents(text).lines
+    (line,) = contents(text).fetched.lines
     assert "RENT FOR MAY" in line.description
     assert "RF18539007547034" in line.description.split()
 
@@ -60,14 +62,19 @@ def test_a_reference_beside_a_structured_text_is_kept() -> None:
 def test_words_behind_a_closing_balance_are_no_entrys() -> None:
     text = FIRST.replace("\n-\n", "\n:86:DEAR CUSTOMER, WE ARE CLOSED ON FRIDAY\n-\n")
     assert text != FIRST
-    (line,) = contents(text).lines
+    (line,) = contents(text).fetched.lines
     assert line.description == "RF18 5390 0754 7034 RENT"
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 def test_statements_that_go_on_from_each_other_are_one(ends: str) -> None:
     found = contents((FIRST + SECOND + THIRD).replace("\n", ends))
-    assert [line.signed_minor for line in found.lines] == [250_00, -20_50, -250_00]
+    assert [(line.signed_minor, line.running_minor) for line in found.fetched.lines] == [
+        (250_00, 1250_00),
+        (-20_50, 1229_50),
+        (-250_00, 979_50),
+    ]
+    assert (found.opening_minor, found.closing_minor) == (1000_00, 979_50)
 
 
 @pytest.mark.parametrize(

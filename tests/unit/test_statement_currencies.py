@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from bank.files.formats import FileInvalid, read
@@ -15,8 +17,8 @@ INSTRUCTED = b'<AmtDtls><InstdAmt><Amt Ccy="%s">14.00</Amt></InstdAmt></AmtDtls>
 
 
 def amounts(format_: str, body: bytes) -> list[int]:
-    found = read(format_, body, None, "ZAR", 2)
-    return [line.signed_minor for line in found.lines]
+    found = read(format_, body, None, "ZAR", 2, date(2026, 11, 30))
+    return [line.signed_minor for line in found.fetched.lines]
 
 
 def camt053(*changes: tuple[bytes, bytes]) -> bytes:

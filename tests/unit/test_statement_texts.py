@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.unit.test_statement_files import COLUMNS, OFX_SGML
 
 
 def lines(format_: str, body: bytes, columns: str | None = None) -> list[Line]:
-    return list(read(format_, body, columns, "ZAR", 2).lines)
+    return list(read(format_, body, columns, "ZAR", 2, date(2026, 11, 30)).fetched.lines)
 
 
 @pytest.mark.parametrize(
