@@ -84,10 +84,10 @@ async def test_a_line_of_a_file_that_is_a_row_is_not_held_again(town: Branch) ->
     line = f"{day},rent naidoo,10.00\n"
     assert (await handed_in(town, HEADER + line))["new"] == 1
     held = await exception(town, "HELD")
-    again = await handed_in(town, f"{HEADER}{line}\n", approve=False)
+    again = await handed_in(town, f"{HEADER}{line}\n")
     assert (again["status"], again["new"]) == ("DONE", 0)
     await approved(town, await asked(town, held["rowId"], "SAME"))
-    again = await handed_in(town, f"{HEADER}{line}\n\n", approve=False)
+    again = await handed_in(town, f"{HEADER}{line}\n\n")
     assert (again["status"], again["new"], again["exceptions"]) == ("DONE", 0, 0)
     # A second one of that day and amount is a deposit: the row was found by the first.
     assert (await handed_in(town, HEADER + line + line))["new"] == 1
@@ -113,7 +113,7 @@ async def test_the_api_takes_a_row_over_and_its_file_is_still_known(
             await approved(town, await asked(town, held["rowId"], "SAME"))
             found = await town.fetch()
             assert (found["new"], found["exceptions"], found["problem"]) == (0, 0, None)
-            again = await handed_in(town, f"{HEADER}{line}\n", approve=False)
+            again = await handed_in(town, f"{HEADER}{line}\n")
             assert (again["status"], again["new"], again["exceptions"]) == ("DONE", 0, 0)
         rows = [row for row in await town.rows() if row["retracted"] is None]
         assert of(rows, "row_id", "source", "description") == [
