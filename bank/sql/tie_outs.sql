@@ -9,10 +9,10 @@ SELECT EXISTS (SELECT FROM bank_accounts WHERE followed_from <= $1::date)
 -- name: accounts
 -- The accounts that are followed, or were, each with whether all its rows until then are known. Of what
 -- the API tells, only a look that was begun after the moment proves that: one that was begun before may
--- be stored after it and lack rows. Where rows come from files one has to prove it, which accounts for the last day and
--- was handed in once that was over; and there has to be no day before it, back to the first that is
--- known at all, for which nothing accounts: rows of such a day that come to nothing show in no balance.
--- Days are the bank's, whose clocks are two hours before UTC's.
+-- be stored after it and lack rows. Where rows come from files one file has to prove it, which accounts
+-- for the last day and was handed in once that was over; and there has to be no day before it, back to
+-- the first that is known at all, for which nothing accounts: rows of such a day that come to nothing
+-- show in no balance. Days are the bank's, whose clocks are two hours before UTC's.
 -- $1 text account id or null for all, $2 timestamptz moment, $3 date first day behind it
 SELECT a.account_id, a.currency, a.control_wallet, a.suspense_wallet, a.charges_wallet,
        a.followed_from, a.followed_until, a.opening_minor, w.external_unique_id AS control_name,
