@@ -48,6 +48,7 @@ class Lane:
         self._writer, self._replies, self._layout = writer, replies, layout
         self._partitions: dict[int, Partition] = {}
         self._arrived = asyncio.Event()
+        self._waiting = False
         self._turns = 0
         self._conclusion: asyncio.Future[None] | None = None
         """Of the latest batch, while it is not over."""
@@ -62,6 +63,10 @@ class Lane:
     def on_arrival(self) -> None:
         """A partition has a new message, or was lost."""
         self._arrived.set()
+
+    def is_idle(self) -> bool:
+        """Whether the next message is all it waits for."""
+        return self._waiting and not self._arrived.is_set()
 
     def add(self, partition: Partition) -> None:
         self._partitions[partition.number] = partition
@@ -104,11 +109,14 @@ class Lane:
 
     async def _wait(self) -> None:
         await self._writer.begin_early()
+        self._waiting = True
         try:
             async with asyncio.timeout(_IDLE_S):
                 await self._arrived.wait()
         except TimeoutError:
             await self._writer.end_early()
+        finally:
+            self._waiting = False
 
     def _gather(self) -> list[Item]:
         """The next batch. A message that must go alone is a batch of its own."""
@@ -167,18 +175,22 @@ class Lane:
         meanwhile = early.prepare if len(batch) <= _EARLY else None
         applied = await applying.apply(self._writer, batch, meanwhile)
         is_answered = self._send(early.replies(applied))
-        metrics.BATCH_COMMANDS.observe(len(batch))
-        metrics.BATCH_SECONDS.observe(time.monotonic() - started_s)
+        took_s = time.monotonic() - started_s
         await self.concluded()
         await self._discard_lost(applied.lost)
         self._conclusion = asyncio.ensure_future(
-            self._conclude(items, applied.outcomes, is_answered=is_answered)
+            self._conclude(items, applied.outcomes, took_s, is_answered=is_answered)
         )
         if not any(partition.buffer for partition in self._partitions.values()):
             await self.concluded()
 
     async def _conclude(
-        self, items: Sequence[Item], outcomes: Mapping[UUID, Outcome], *, is_answered: bool
+        self,
+        items: Sequence[Item],
+        outcomes: Mapping[UUID, Outcome],
+        took_s: float,
+        *,
+        is_answered: bool,
     ) -> None:
         """What is left when a batch is in the books. While messages wait the next batch does not
         wait for it: this is done while the database works on that one."""
@@ -188,6 +200,8 @@ class Lane:
         await asyncio.sleep(0)
         for partition, delivery in {p.number: (p, d) for p, d in items}.values():
             await partition.ack(delivery)
+        metrics.BATCH_COMMANDS.observe(len(outcomes))
+        metrics.BATCH_SECONDS.observe(took_s)
         _count(items, outcomes)
 
     async def concluded(self) -> None:

@@ -78,6 +78,8 @@ class Partition:
     layout: int
     number: int
     on_arrival: Callable[[], None]
+    at_once: Callable[[], bool]
+    """Whether somebody waits for the next message and for nothing else."""
     epoch: int | None = None
     """Taken by the lane on the first delivery; None while this process may be a mere standby."""
     buffer: deque[Delivery] = field(default_factory=deque)
@@ -101,11 +103,10 @@ class Partition:
         # A queue that is deleted takes its consumer along and leaves the channel open.
         underlay = await channel.get_underlay_channel()
         underlay.on_consumer_cancel_callbacks.add(self._on_cancelled)
-        await connections.consume(
-            channel, names.command_queue(self.layout, self.number), self._receive
-        )
+        queue = names.command_queue(self.layout, self.number)
+        await connections.consume(channel, queue, self._receive, at_once=self.at_once)
 
-    async def _receive(self, message: DeliveredMessage) -> None:
+    def _receive(self, message: DeliveredMessage) -> None:
         content: CommandMessage | Malformed
         try:
             content = decode_commands(message.body)

@@ -89,7 +89,7 @@ class Subscriptions:
             await asyncio.sleep(_CHECK_EVERY_S)
 
     async def _subscribe(self, connection: AbstractConnection, number: int) -> None:
-        partition = Partition(self._layout, number, self._lane.on_arrival)
+        partition = Partition(self._layout, number, self._lane.on_arrival, self._lane.is_idle)
         try:
             await partition.subscribe(connection)
         except connections.BROKER_ERRORS as error:

@@ -64,7 +64,9 @@ class Boundary:
             connection.end_work()
             if not exchange.status:
                 self.in_flight -= 1
-            self._observer.observe(
+            # In the coming turn of the loop: at this one's end the answer goes to its socket.
+            asyncio.get_running_loop().call_soon(
+                self._observer.observe,
                 exchange.route,
                 scope["method"],
                 exchange.status,

@@ -21,6 +21,7 @@ from ledger.database import UNREACHABLE, Queries
 from ledger.outcomes import Outcome
 from producers import metrics
 from topology import connections, names
+from topology.deliveries import never
 from topology.envelopes import decode_outcomes
 from topology.errors import Malformed
 from topology.process import run_all
@@ -33,6 +34,8 @@ _LAST_LOOK_S: Final = 0.35
 #: Replies take milliseconds: whoever waits this long is looked up, and again after as long.
 _PATIENCE_S: Final = 1.0
 _LOOK_LIMIT: Final = 500
+#: With so few callers waiting a reply is not held up by others, and is not to be held up at all.
+_FEW: Final = 16
 
 _log = structlog.get_logger(__name__)
 
@@ -72,9 +75,14 @@ class ReplyQueue:
     """An exclusive queue, and whoever takes the outcomes that come through it."""
 
     def __init__(
-        self, url: str, connection_name: str, settle: Callable[[Sequence[Outcome]], object]
+        self,
+        url: str,
+        connection_name: str,
+        settle: Callable[[Sequence[Outcome]], object],
+        at_once: Callable[[], bool] = never,
     ) -> None:
         self._url, self._connection_name, self._settle = url, connection_name, settle
+        self._at_once = at_once
         self.name: str | None = None
         """None while there is none."""
 
@@ -103,7 +111,9 @@ class ReplyQueue:
                 arguments={"x-max-length": _QUEUE_LENGTH, "x-overflow": "drop-head"},
                 timeout=connections.CONNECT_TIMEOUT_S,
             )
-            await connections.consume(channel, name, self._receive, no_ack=True)
+            await connections.consume(
+                channel, name, self._receive, at_once=self._at_once, no_ack=True
+            )
             self.name = name
             _log.info("replies.connected", queue=name)
             await channel.closed()
@@ -111,7 +121,7 @@ class ReplyQueue:
         finally:
             await connections.close(connection)
 
-    async def _receive(self, message: DeliveredMessage) -> None:
+    def _receive(self, message: DeliveredMessage) -> None:
         try:
             outcomes = decode_outcomes(message.body)
         except Malformed as error:
@@ -126,7 +136,7 @@ class Replies:
     def __init__(self, url: str, name: str, queries: Queries) -> None:
         self._queries = queries
         self._waiters: dict[UUID, Waiter] = {}
-        self._queue = ReplyQueue(url, name, self._settle)
+        self._queue = ReplyQueue(url, name, self._settle, self._are_few)
 
     @property
     def queue(self) -> str | None:
@@ -136,6 +146,9 @@ class Replies:
     @property
     def waiting(self) -> int:
         return len(self._waiters)
+
+    def _are_few(self) -> bool:
+        return len(self._waiters) <= _FEW
 
     def expect(self, command_id: UUID, until_s: float) -> Waiter:
         """Register before sending, so that no reply can come too early. ``until_s``: loop time."""

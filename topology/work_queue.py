@@ -49,16 +49,12 @@ class WorkQueue:
     async def _serve(self, connection: AbstractConnection) -> None:
         """Until the channel is lost. Raises one of ``BROKER_ERRORS``."""
         arrived: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
-
-        async def receive(message: DeliveredMessage) -> None:
-            arrived.put_nowait(message)
-
         channel = await connections.plain_channel(connection)
         with connections.losing_the_peer():
             async with asyncio.timeout(connections.CONNECT_TIMEOUT_S):
                 await channel.set_qos(prefetch_count=1)
                 await connections.close_when_cancelled(channel)
-                await connections.consume(channel, self._queue, receive)
+                await connections.consume(channel, self._queue, arrived.put_nowait)
         self.connected = True
         while not channel.is_closed:
             try:
