@@ -93,7 +93,10 @@ async def apply(
         try:
             connection = await writer.begun_connection()
             whole = len(commands) == len(batch)
-            found = await execute(connection, writer.fence, commands, meanwhile if whole else None)
+            found = await execute(
+                *(connection, writer.fence, commands, meanwhile if whole else None),
+                locked=writer.turns.heed,
+            )
             outcomes |= {outcome.command_id: outcome for outcome in found}
             at_once = found if whole else None
             attempt = 0

@@ -101,6 +101,8 @@ class Lane:
             elif partition.buffer and partition.number in self.paused:
                 # Its clock goes on, so that what waits in it expires in time.
                 await self._own(partition)
+        if self._ready():
+            await self._writer.take_turn()
         items = self._gather()
         if items:
             await self._work(items)
@@ -118,11 +120,12 @@ class Lane:
         finally:
             self._waiting = False
 
+    def _ready(self) -> list[Partition]:
+        return [p for p in self._partitions.values() if p.buffer and p.number not in self.paused]
+
     def _gather(self) -> list[Item]:
         """The next batch. A message that must go alone is a batch of its own."""
-        partitions = [
-            p for p in self._partitions.values() if p.buffer and p.number not in self.paused
-        ]
+        partitions = self._ready()
         for partition in partitions:
             if partition.buffer[0].alone:
                 return [(partition, partition.buffer.popleft())]
@@ -147,6 +150,8 @@ class Lane:
             await self._park(items[0], items[0][1].content)
         elif items:
             await self._apply(items)
+        else:
+            await self._writer.end_early()
 
     async def _own(self, partition: Partition) -> None:
         """Take the epoch on a channel's first delivery, never again on the same channel."""

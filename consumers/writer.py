@@ -7,6 +7,7 @@ from typing import Any, Final
 import asyncpg
 import structlog
 
+from consumers.turns import Turns
 from ledger import heads
 from ledger.database import UNREACHABLE, connect_writer
 from ledger.execute import begin, rollback
@@ -36,6 +37,7 @@ class Writer:
         self._epochs: dict[int, int] = {}
         self._connection: asyncpg.Connection[Any] | None = None
         self._lost: frozenset[int] = frozenset()
+        self.turns = Turns()
         self.stopping = False
         """Set when waiting for a database that is away has become pointless."""
 
@@ -69,6 +71,20 @@ class Writer:
         except (*UNREACHABLE, asyncpg.PostgresError) as error:
             _log.info("writer.begin_early", error=repr(error))
             self.heed(error)
+
+    async def take_turn(self) -> None:
+        """Where this process and another wait for each other: open the next batch's transaction,
+        and wait there for its turn, before the batch is gathered."""
+        if not self.turns.wanted() or self._connection is None or self._connection.is_closed():
+            return
+        try:
+            await begin(self._connection)
+            await heads.wait_for_turn(self._connection)
+        except (*UNREACHABLE, asyncpg.PostgresError) as error:
+            _log.info("writer.take_turn", error=repr(error))
+            self.turns.give_up()
+            self.heed(error)
+            await self.end_early()
 
     async def end_early(self) -> None:
         """End a transaction in which nothing came to be done, long before the server would."""

@@ -7,6 +7,7 @@ are elsewhere (``decide``); here is only the order of things, and what each fail
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -89,10 +90,12 @@ async def execute(
     fence: Fence,
     batch: Sequence[Assigned],
     meanwhile: Callable[[list[Outcome]], None] | None = None,
+    locked: Callable[[float, int], None] | None = None,
 ) -> list[Outcome]:
     """Decide the batch in order and commit it; answers one outcome per command, in order.
 
-    ``meanwhile`` is given what this will answer while COMMIT is under way, which is no promise yet.
+    ``meanwhile`` is given what this will answer while COMMIT is under way, which is no promise yet;
+    ``locked`` in how many seconds the batch got its heads and wallets, and how many these are.
     A command id that was decided before only gets its first outcome again. Raises ``FenceLost``
     (nothing written), ``CommitUnknown``, or whatever made PostgreSQL roll back; then the connection
     is outside any transaction, or closed.
@@ -101,7 +104,7 @@ async def execute(
         try:
             async with asyncio.timeout(_STATEMENTS_TIMEOUT_S):
                 await begin(connection)
-                outcomes = await _run(connection, fence, batch)
+                outcomes = await _run(connection, fence, batch, locked)
         except asyncpg.UniqueViolationError as error:
             await rollback(connection)
             if error.constraint_name not in _KEYS or attempt == _KEY_RACES - 1:
@@ -120,7 +123,10 @@ async def execute(
 
 
 async def _run(
-    connection: asyncpg.Connection, fence: Fence, batch: Sequence[Assigned]
+    connection: asyncpg.Connection,
+    fence: Fence,
+    batch: Sequence[Assigned],
+    locked: Callable[[float, int], None] | None,
 ) -> list[Outcome]:
     batch = [
         await _expanded(connection, a) if isinstance(a.submission.command, staged.NAMING) else a
@@ -134,7 +140,10 @@ async def _run(
     # been about to create them.
     at_once = not needs.names
     partitions = {a.partition for a in batch}
+    asked_s = time.monotonic()
     heads, wallets = await lock(connection, fence, partitions, needs.wallets if at_once else ())
+    if locked is not None:
+        locked(time.monotonic() - asked_s, len(heads) + len(wallets))
     loaded = await load(
         connection,
         needs,

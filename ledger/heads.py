@@ -54,6 +54,14 @@ async def reown(connection: asyncpg.Connection, fence: Fence) -> frozenset[int]:
     return frozenset(epochs) - {row["partition"] for row in rows}
 
 
+async def wait_for_turn(connection: asyncpg.Connection) -> None:
+    """Within a transaction: hold the turn of all writers until it ends.
+
+    Raises ``asyncpg.LockNotAvailableError`` where another has it for too long.
+    """
+    await connection.fetch(SQL.turn)
+
+
 async def tick(
     connection: asyncpg.Connection,
     layout: int,

@@ -46,6 +46,7 @@ class Heads(Statements):
     take_over: str
     end_owner: str
     reown: str
+    turn: str
     tick: str
     sweep: str
     times: str

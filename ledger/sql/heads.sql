@@ -37,6 +37,10 @@ UPDATE heads
    AND a.pid = pg_backend_pid()
 RETURNING heads.partition
 
+-- name: turn
+-- One writer at a time, of those that ask for it: until the transaction ends.
+SELECT pg_advisory_xact_lock(x'7475726e'::bigint)
+
 -- name: tick
 -- Move the clocks of idle partitions, so that expired commands and finished history become final:
 -- to the database's time, or further where the partition is ahead of it.

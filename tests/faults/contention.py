@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from ledger.database import connect_owner, connect_writer
+from ledger.sql import HEADS
 from tests.databases import Database
 from tests.polling import eventually
 
@@ -42,6 +43,13 @@ class Gate:
     async def before_wallet(cls, database: Database, wallet_id: UUID) -> AsyncIterator[Gate]:
         """Whoever locks the wallet waits."""
         async with cls._closed(database, _HOLD_WALLET, wallet_id) as gate:
+            yield gate
+
+    @classmethod
+    @asynccontextmanager
+    async def before_turn(cls, database: Database) -> AsyncIterator[Gate]:
+        """Whoever takes turns waits."""
+        async with cls._closed(database, HEADS.turn) as gate:
             yield gate
 
     @classmethod
