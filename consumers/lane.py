@@ -103,9 +103,7 @@ class Lane:
                 await self._own(partition)
         if self._ready():
             await self._writer.take_turn()
-        items = self._gather()
-        if items:
-            await self._work(items)
+            await self._work(self._gather())
         else:
             await self._wait()
 
