@@ -24,9 +24,10 @@ from consumers.writer import Stopping, Writer
 from ledger import dead_letters
 from ledger.database import UNREACHABLE
 from ledger.dead_letters import DeadLetter
-from ledger.execute import Assigned, CommitUnknown, execute, park_message
+from ledger.execute import Assigned, execute, park_message
 from ledger.fence import FenceLost
 from ledger.outcomes import Outcome
+from ledger.transaction import CommitUnknown
 
 _BACK_OFF_S: Final = 0.05
 _BACK_OFF_MAX_S: Final = 2.0
@@ -94,8 +95,11 @@ async def apply(
             connection = await writer.begun_connection()
             whole = len(commands) == len(batch)
             found = await execute(
-                *(connection, writer.fence, commands, meanwhile if whole else None),
-                locked=writer.turns.heed,
+                connection,
+                writer.fence,
+                commands,
+                meanwhile if whole else None,
+                writer.turns.heed,
             )
             outcomes |= {outcome.command_id: outcome for outcome in found}
             at_once = found if whole else None

@@ -31,6 +31,9 @@ from topology.errors import Malformed
 MAX_COMMANDS: Final = 2000
 
 _IDLE_S: Final = 0.5
+#: Only batches that take a moment go by turns: nobody is to wait for a piece of a file that shares
+#: none of its wallets.
+_BRIEF: Final = 1000
 
 _log = structlog.get_logger(__name__)
 
@@ -101,8 +104,10 @@ class Lane:
             elif partition.buffer and partition.number in self.paused:
                 # Its clock goes on, so that what waits in it expires in time.
                 await self._own(partition)
-        if self._ready():
-            await self._writer.take_turn()
+        ready = self._ready()
+        if ready:
+            if sum(delivery.size for p in ready for delivery in p.buffer) <= _BRIEF:
+                await self._writer.take_turn()
             await self._work(self._gather())
         else:
             await self._wait()

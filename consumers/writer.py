@@ -10,8 +10,8 @@ import structlog
 from consumers.turns import Turns
 from ledger import heads
 from ledger.database import UNREACHABLE, connect_writer
-from ledger.execute import begin, rollback
 from ledger.fence import Fence
+from ledger.transaction import begin, rollback
 
 #: The server is a standby by now, or silent, or has ended the session without being heard.
 _USELESS: Final = (

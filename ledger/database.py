@@ -101,7 +101,7 @@ async def connect_writer(dsn: str) -> asyncpg.Connection[Any]:
 
     No statement timeout on the server: COMMIT must never be cancelled, for a cancelled one may have
     happened. After a ``TimeoutError`` of ours nobody knows what the server is doing: throw the
-    connection away. ``ledger.execute.commit`` does so with a COMMIT long before this limit.
+    connection away. ``ledger.transaction.commit`` does so with a COMMIT long before this limit.
     """
     return await asyncpg.connect(
         dsn,

@@ -10,8 +10,8 @@ import pytest
 from consumers.writer import Writer
 from ledger import heads
 from ledger.database import connect_owner, connect_writer
-from ledger.execute import begin
 from ledger.outcomes import TransferPosted
+from ledger.transaction import begin
 from tests.databases import Database
 from tests.integration.ledger_driver import LAYOUT, transfer
 from tests.integration.processes import Broker, Producer, consuming
