@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from statistics import median
 from typing import Final, NamedTuple
@@ -253,12 +254,11 @@ def _reconciling(results: Results) -> Row:
 
 
 def _ratio(figure: str, must: float, aim: float, measured: float | None) -> Row:
-    text = "not measured" if measured is None else f"{measured:.2f}"
-    verdict = _OPEN
+    text, verdict = "not measured", _OPEN
     if measured is not None:
-        # As it is shown: 0.997 of one process is the same as one process.
-        shown = round(measured, 2)
-        verdict = _AIM if shown >= aim else _MUST if shown >= must else _MISSED
+        # Cut, not rounded: what is shown as reached was reached.
+        text = f"{math.floor(round(measured * 100, 6)) / 100:.2f}"
+        verdict = _AIM if measured >= aim else _MUST if measured >= must else _MISSED
     return Row(figure, f"≥ {must:g}", f"≥ {aim:g}", text, verdict)
 
 

@@ -82,6 +82,15 @@ def test_throughput_is_the_median_of_valid_rounds() -> None:
     assert found["p99 at 256 connections"] == ("3 ms", "aim")
 
 
+@pytest.mark.parametrize(
+    ("ours", "expected"), [(3749, ("1.49", "missed")), (3750, ("1.50", "must"))]
+)
+def test_what_is_nearly_reached_is_missed(ours: float, expected: tuple[str, str]) -> None:
+    results = empty()
+    results.loads = [load("product", ours), load("direct", 2500)]
+    assert verdicts(results)["HTTP transfers/s at 256 connections ÷ direct"] == expected
+
+
 def test_a_lone_transfer_is_compared_by_its_median() -> None:
     results = empty()
     results.loads = [
